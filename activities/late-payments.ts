@@ -1,0 +1,213 @@
+import { activityInfo, Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type Stripe from 'stripe';
+import { lostAttempt } from '../contracts/checkout.js';
+import { failureTypes } from '../contracts/failures.js';
+import { attemptId, attemptOf } from '../contracts/ids.js';
+import {
+  type PaymentEvent,
+  type PaymentEventKind,
+  paymentEventReceived,
+} from '../contracts/payment-event.js';
+import {
+  lateRefundId,
+  unmatchedPaymentStart,
+  unmatchedPaymentWorkflowId,
+  unmatchedPaymentWorkflowType,
+} from '../contracts/unmatched-payment.js';
+import { confirmationNumber, isTerminal } from '../domain/checkout-state.js';
+import type { LatePaymentFacts, LateRefundReason } from '../domain/late-payment.js';
+import { textLatePayment } from '../domain/say.js';
+import { retrieveAgentAuthorization } from '../providers/stripe/agent-authorizations.js';
+import {
+  type ActivityDependencies,
+  type CheckoutRef,
+  onAccount,
+  onceOnAccount,
+  requireOwn,
+  tenantOf,
+} from './accounts.js';
+import { readOwnPayment } from './charges.js';
+import { readCheckoutInput, readCheckoutRun } from './checkout-runs.js';
+import { withVendorFailures } from './failures.js';
+import { senderOf, textOnce } from './messages.js';
+import { createRefund, type RefundSubmission } from './refunds.js';
+import type { TenantWebhookDependencies } from './tenant-webhooks.js';
+import { adoptPayment } from './wallet.js';
+
+/** What a webhook, or reconciliation, spoke of. */
+export interface LateEvent extends CheckoutRef {
+  kind: PaymentEventKind;
+  objectId: string;
+}
+
+export interface LatePaymentRef extends CheckoutRef {
+  paymentIntent: string;
+}
+
+export interface LatePaymentExamination {
+  paymentIntent: string;
+  facts: LatePaymentFacts;
+  livemode: boolean;
+  /** The tenant's own system wants to be told. */
+  announce: boolean;
+}
+
+/** Money that no open checkout waits for: looking into it, and giving it back. */
+export function createLatePaymentActivities(
+  dependencies: ActivityDependencies & Pick<TenantWebhookDependencies, 'tenantWebhook'>,
+) {
+  const { stripe, tenantWebhook, twilio, ownership } = dependencies;
+
+  /** The payment behind an event; undefined when it brought none. */
+  async function paymentOf(event: LateEvent): Promise<string | undefined> {
+    const { kind, objectId } = event;
+    if (kind.startsWith('authorization.')) {
+      const authorization = await retrieveAgentAuthorization(
+        stripe,
+        objectId,
+        onAccount(dependencies, event),
+      );
+      requireOwn(dependencies, event, authorization.metadata);
+      // A token that was granted too late is worth nothing to anyone but us, and is not spent.
+      if (authorization.status !== 'approved' || authorization.payment_intent === null) return undefined;
+      return (await adoptPayment(dependencies, authorization.payment_intent, event)).id;
+    }
+    if (!kind.startsWith('session.')) return objectId;
+    const session = await stripe.checkout.sessions.retrieve(objectId, {}, onAccount(dependencies, event));
+    requireOwn(dependencies, event, session.metadata);
+    const { payment_intent: intent } = session;
+    return typeof intent === 'string' ? intent : intent?.id;
+  }
+
+  async function factsOf(ref: LatePaymentRef, intent: Stripe.PaymentIntent): Promise<LatePaymentFacts> {
+    const policy = tenantOf(dependencies, ref).latePayment;
+    return { policy, payment: paymentFacts(intent), checkout: await checkoutFacts(ref) };
+  }
+
+  return {
+    /** Reads the payment behind an event, and the run it should belong to. Undefined: the event brought no payment. */
+    async examineLatePayment(event: LateEvent): Promise<LatePaymentExamination | undefined> {
+      return withVendorFailures(async () => {
+        const paymentIntent = await paymentOf(event);
+        if (paymentIntent === undefined) return undefined;
+        const ref = { ...event, paymentIntent };
+        const intent = await readOwnPayment(dependencies, ref);
+        const announce = tenantWebhook(event.tenantId) !== undefined;
+        return { paymentIntent, facts: await factsOf(ref, intent), livemode: intent.livemode, announce };
+      });
+    },
+
+    /** Gives a payment that no open run waits for a run of its own, or wakes that run. */
+    async reportLatePayment({
+      tenantId,
+      checkoutId,
+      event,
+    }: CheckoutRef & { event: PaymentEvent }): Promise<void> {
+      await Context.current().client.workflow.signalWithStart(unmatchedPaymentWorkflowType, {
+        ...unmatchedPaymentStart(tenantId, checkoutId),
+        signal: paymentEventReceived,
+        signalArgs: [event],
+      });
+    },
+
+    /**
+     * Gives a late payment back. Key: late-refund.create with the payment. Looks once more whether it may: anyone with access
+     * to Temporal can signal, and money of a checkout that is open or was paid by it is not late.
+     */
+    async refundLatePayment(
+      order: LatePaymentRef & { amount: number; because: LateRefundReason; attempt: number },
+    ): Promise<RefundSubmission> {
+      const { tenantId, checkoutId, paymentIntent, amount, because, attempt } = order;
+      const own = unmatchedPaymentWorkflowId(tenantId, checkoutId);
+      return withVendorFailures(async () => {
+        await readOwnPayment(dependencies, order);
+        const checkout = await checkoutFacts(order);
+        const isLate = checkout.run === 'ended' && checkout.paidBy !== paymentIntent;
+        if (!isLate || activityInfo().workflowExecution?.workflowId !== own) {
+          throw ApplicationFailure.nonRetryable('not a late payment', failureTypes.notOurs);
+        }
+        return createRefund(
+          dependencies,
+          {
+            payment_intent: paymentIntent,
+            amount,
+            reason: because === 'second_payment' ? 'duplicate' : 'requested_by_customer',
+            metadata: ownership.mark({ tenantId, checkoutId, refundId: lateRefundId(paymentIntent) }),
+          },
+          onceOnAccount(dependencies, order, 'late-refund.create', attempt, paymentIntent),
+        );
+      });
+    },
+
+    /** Tells the caller by SMS what becomes of the money. `nothing` when no number of theirs is known. */
+    async textLatePayment(
+      notice: CheckoutRef & {
+        outcome: 'refund' | 'honour';
+        second: boolean;
+        amount: number;
+        currency: string;
+      },
+    ): Promise<{ by: 'sms' | 'nothing' }> {
+      const { sms, name: merchant, wording } = tenantOf(dependencies, notice);
+      const input = await readCheckoutInput(notice);
+      const phone = input?.contact.phone;
+      if (input === undefined || phone === undefined) return { by: 'nothing' };
+      const { outcome, second, amount, currency, checkoutId } = notice;
+      const body = textLatePayment(outcome, second, {
+        money: { amount, currency },
+        description: input.description,
+        locale: input.locale,
+        wording,
+        merchant,
+        confirmationNumber: confirmationNumber(checkoutId),
+      });
+      return withVendorFailures(async () => {
+        await textOnce(twilio, { to: phone, body, unique: body, ...senderOf(sms) });
+        return { by: 'sms' };
+      });
+    },
+  };
+}
+
+function paymentFacts(intent: Stripe.PaymentIntent): LatePaymentFacts['payment'] {
+  const { status, amount_received: amount, currency, latest_charge: latest } = intent;
+  if (status === 'processing') return { kind: 'processing' };
+  if (status !== 'succeeded') return { kind: 'unpaid' };
+  const charge = typeof latest === 'object' ? latest : null;
+  return {
+    kind: 'paid',
+    amount,
+    currency,
+    refunded: charge?.amount_refunded ?? 0,
+    disputed: charge?.disputed ?? false,
+  };
+}
+
+async function checkoutFacts(ref: CheckoutRef): Promise<LatePaymentFacts['checkout']> {
+  const found = await readCheckoutRun(ref);
+  if (found.run === 'gone' || found.run === 'broken') return { run: found.run };
+  const { checkout, state } = found;
+  // A run that has come to its end, and is still closing, takes no payment any more: it would only be handed back and forth.
+  if (!isTerminal(state.status)) return { run: 'open' };
+  const paidBy = state.status === 'paid' ? state.instrument?.paymentIntent : undefined;
+  return {
+    run: 'ended',
+    ...(paidBy !== undefined && { paidBy }),
+    amount: checkout.amount,
+    currency: checkout.currency,
+    newerAttempt: await hasNewerAttempt(ref),
+    ...(checkout.startedBy === lostAttempt && { lost: true }),
+  };
+}
+
+/** Whether the same purchase was tried again, and not in vain. */
+async function hasNewerAttempt({ tenantId, checkoutId }: CheckoutRef): Promise<boolean> {
+  const attempt = attemptOf(checkoutId);
+  if (!attempt) return false;
+  for (let next = attempt.number + 1; ; next++) {
+    const found = await readCheckoutRun({ tenantId, checkoutId: attemptId(attempt.purchase, next) });
+    if (found.run === 'gone') return false;
+    if (found.run !== 'ended' || found.state.status === 'paid') return true;
+  }
+}

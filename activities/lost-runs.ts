@@ -1,0 +1,153 @@
+import { Context } from '@temporalio/activity';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import type Stripe from 'stripe';
+import { type CheckoutInput, checkoutWorkflowType, lostAttempt } from '../contracts/checkout.js';
+import { checkoutStart } from '../contracts/checkout-start.js';
+import { refundWorkflowType } from '../contracts/refund.js';
+import { refundStart } from '../contracts/refund-start.js';
+import { type ActivityDependencies, type CheckoutRef, onAccount, tenantOf } from './accounts.js';
+import { readOwnPayment } from './charges.js';
+import { readCheckoutInput, readCheckoutRun } from './checkout-runs.js';
+import { withVendorFailures } from './failures.js';
+import { readStoppedRefund, type RefundRef } from './refund-runs.js';
+import type { TenantWebhookDependencies } from './tenant-webhooks.js';
+
+/** Starting runs again that were stopped or lost, and finding what they left at Stripe. */
+export function createLostRunActivities(
+  dependencies: ActivityDependencies & Pick<TenantWebhookDependencies, 'tenantWebhook'>,
+) {
+  const { stripe, tenantWebhook, ownership } = dependencies;
+
+  /** What the lost run was started with, or, when nothing of it is left, what Stripe still tells of it. */
+  async function lostInput(
+    ref: CheckoutRef & { paymentIntent?: string },
+  ): Promise<CheckoutInput | undefined> {
+    const found = await readCheckoutRun(ref);
+    if (found.run === 'open' || found.run === 'ended') return undefined;
+    if (found.run === 'broken') {
+      const input = await readCheckoutInput(ref);
+      if (!input) return undefined;
+      const { authorization, session, ...instrument } = found.state.instrument ?? {};
+      const paymentIntent = ref.paymentIntent ?? instrument.paymentIntent;
+      const recover = {
+        ...input.recover,
+        ...(authorization && { authorization }),
+        ...(session && { session }),
+        ...(paymentIntent && { paymentIntent }),
+        version: found.state.version,
+      };
+      return { ...input, plan: [], recover };
+    }
+    const { paymentIntent } = ref;
+    if (paymentIntent === undefined) return undefined;
+    const intent = await readOwnPayment(dependencies, { ...ref, paymentIntent });
+    const origin = ownership.read(intent.metadata)?.origin;
+    if (!origin) return undefined;
+    const { tenantId, checkoutId } = ref;
+    const { amount, currency, description, livemode } = intent;
+    return {
+      v: 1,
+      requestId: `restored:${paymentIntent}`,
+      tenantId,
+      checkoutId,
+      ...origin,
+      amount,
+      currency,
+      description: description ?? 'Payment',
+      livemode,
+      locale: tenantOf(dependencies, ref).locale,
+      consent: { amount, currency, confirmedAt: new Date(intent.created * 1_000).toISOString() },
+      contact: {},
+      plan: [],
+      announce: tenantWebhook(tenantId) !== undefined,
+      recover: { paymentIntent, version: 0 },
+    };
+  }
+
+  return {
+    /**
+     * Pages and payments that carry this checkout's mark and were made between the two times (epoch ms). For a run whose keys
+     * Stripe may have forgotten: it must not send anything again before it has looked.
+     */
+    async findInstruments(
+      ref: CheckoutRef & { from: number; until: number },
+    ): Promise<{ sessions: string[]; paymentIntents: string[] }> {
+      const options = onAccount(dependencies, ref);
+      const window = {
+        created: { gte: Math.floor(ref.from / 1_000), lte: Math.ceil(ref.until / 1_000) },
+        limit: 100,
+      };
+      const isOurs = ({ metadata }: { metadata: Stripe.Metadata | null }) => {
+        const owner = ownership.read(metadata);
+        return owner?.tenantId === ref.tenantId && owner.checkoutId === ref.checkoutId;
+      };
+      return withVendorFailures(async () => {
+        const found: { sessions: string[]; paymentIntents: string[] } = { sessions: [], paymentIntents: [] };
+        for await (const session of stripe.checkout.sessions.list(window, options)) {
+          if (isOurs(session)) found.sessions.push(session.id);
+        }
+        for await (const intent of stripe.paymentIntents.list(window, options)) {
+          if (isOurs(intent)) found.paymentIntents.push(intent.id);
+        }
+        return found;
+      });
+    },
+
+    /**
+     * Starts the run of a checkout again that was lost or stopped before its end. False when it is open or has ended, or when
+     * too little is known of it.
+     */
+    async restoreCheckout(ref: CheckoutRef & { paymentIntent?: string }): Promise<{ restored: boolean }> {
+      return withVendorFailures(async () => {
+        const input = await lostInput(ref);
+        return input ? startAgain(input) : { restored: false };
+      });
+    },
+
+    /**
+     * Starts, and so ends, a run for an attempt whose own run was lost, after the model of a later one: its number is taken, so
+     * that the purchase is not sold again. False when it is not lost.
+     */
+    async restoreAttempt({ later, ...ref }: CheckoutRef & { later: string }): Promise<{ restored: boolean }> {
+      if ((await readCheckoutRun(ref)).run !== 'gone') return { restored: false };
+      const model = await readCheckoutInput({ tenantId: ref.tenantId, checkoutId: later });
+      if (!model) return { restored: false };
+      const { checkoutId } = ref;
+      const nothing = { plan: [], contact: {}, announce: false, recover: { version: 0 } };
+      return startAgain({ ...model, checkoutId, requestId: lostAttempt, ...nothing });
+    },
+
+    /**
+     * Starts the run of a refund again that was stopped before its end: it goes on where it was, and looks before it sends. False
+     * when too little is known of it.
+     */
+    async restoreRefund(ref: RefundRef): Promise<{ restored: boolean }> {
+      const input = await readStoppedRefund(ref);
+      if (!input) return { restored: false };
+      try {
+        await Context.current().client.workflow.start(refundWorkflowType, {
+          ...refundStart(input),
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+        });
+      } catch (error) {
+        // Another pass was faster.
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      }
+      return { restored: true };
+    },
+  };
+}
+
+/** False when the run is open or came to its own end. */
+async function startAgain(input: CheckoutInput): Promise<{ restored: boolean }> {
+  try {
+    await Context.current().client.workflow.start(checkoutWorkflowType, {
+      ...checkoutStart(input, Date.now()),
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+    });
+    return { restored: true };
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return { restored: false };
+    throw error;
+  }
+}

@@ -1,0 +1,130 @@
+import { Context } from '@temporalio/activity';
+import Stripe from 'stripe';
+import { checkoutWorkflowId } from '../contracts/checkout.js';
+import {
+  type PaymentEvent,
+  type PaymentEventKind,
+  paymentEventReceived,
+} from '../contracts/payment-event.js';
+import type { ReconciledObject } from '../contracts/reconciliation.js';
+import { refundWorkflowId } from '../contracts/refund.js';
+import { isLateRefundId, unmatchedPaymentWorkflowId } from '../contracts/unmatched-payment.js';
+import type { Repair } from '../domain/reconcile.js';
+import type { Owner } from '../providers/stripe/ownership.js';
+import { type ActivityDependencies, onceOnAccount } from './accounts.js';
+import { isUnknownRun } from './checkout-runs.js';
+import { isStoredFault } from './failures.js';
+import type { createLatePaymentActivities } from './late-payments.js';
+import type { createLostRunActivities } from './lost-runs.js';
+import type { Pace } from './pacer.js';
+
+/** An object with what it was seen as. */
+export interface SeenObject {
+  type: ReconciledObject;
+  id: string;
+  status: string;
+}
+
+/** What sets right a checkout that was lost, and money that nobody waits for. */
+export type LateRepairs = Pick<ReturnType<typeof createLatePaymentActivities>, 'reportLatePayment'> &
+  Pick<ReturnType<typeof createLostRunActivities>, 'restoreCheckout' | 'restoreAttempt' | 'restoreRefund'>;
+
+/** A difference is seen; what is said of it, by what was done. */
+export const repairDone: Record<Repair, string> = {
+  wake_checkout: 'its open checkout was told to look',
+  restore_checkout: 'its checkout was started again',
+  report_late_payment: 'it was given to the run for late payments',
+  cancel_payment: 'it was canceled',
+  expire_page: 'it was shut',
+  wake_refund: 'its run was told to look',
+  restore_refund: 'its run was started again',
+  tell_ledger: "the customer's ledger was told to read it",
+  none: 'a person must look',
+};
+
+/** What sets differences right. Each is safe to repeat. */
+export class Repairs {
+  readonly #dependencies: ActivityDependencies;
+  readonly #late: LateRepairs;
+  readonly #pace: Pace;
+
+  constructor(dependencies: ActivityDependencies, late: LateRepairs, pace: Pace) {
+    this.#dependencies = dependencies;
+    this.#late = late;
+    this.#pace = pace;
+  }
+
+  /** False when nothing could be done. */
+  async make(owner: Owner, { type, id, status }: SeenObject, repair: Repair): Promise<boolean> {
+    const { tenantId, checkoutId, refundId = '' } = owner;
+    const ref = { tenantId, checkoutId };
+    /** The same for the same news, so that a run takes it once. */
+    const event = (kind: PaymentEventKind): PaymentEvent => ({
+      v: 1,
+      id: `reconcile:${id}:${status}`,
+      kind,
+      objectId: id,
+    });
+    const ofPayment = status === 'processing' ? 'payment.processing' : 'payment.succeeded';
+    switch (repair) {
+      case 'wake_checkout': {
+        const kind = type === 'approval' ? (`authorization.${status}` as PaymentEventKind) : ofPayment;
+        return signal(checkoutWorkflowId(tenantId, checkoutId), event(kind));
+      }
+      case 'restore_checkout': {
+        await this.#pace();
+        const paymentIntent = type === 'payment' ? { paymentIntent: id } : {};
+        return (await this.#late.restoreCheckout({ ...ref, ...paymentIntent })).restored;
+      }
+      case 'report_late_payment':
+        await this.#late.reportLatePayment({ ...ref, event: event(ofPayment) });
+        return true;
+      case 'cancel_payment': {
+        await this.#pace();
+        const once = onceOnAccount(this.#dependencies, ref, 'charge.cancel', 1, id);
+        return unlessRefused(() => this.#dependencies.stripe.paymentIntents.cancel(id, {}, once));
+      }
+      case 'expire_page': {
+        await this.#pace();
+        const once = onceOnAccount(this.#dependencies, ref, 'link.expire', 1, id);
+        // A refusal says that it is no longer open: the second look sees what it became.
+        await unlessRefused(() => this.#dependencies.stripe.checkout.sessions.expire(id, {}, once));
+        return true;
+      }
+      case 'wake_refund': {
+        const run = isLateRefundId(refundId)
+          ? unmatchedPaymentWorkflowId(tenantId, checkoutId)
+          : refundWorkflowId(tenantId, refundId);
+        return signal(run, event('refund.updated'));
+      }
+      case 'restore_refund':
+        return (await this.#late.restoreRefund({ tenantId, refundId })).restored;
+      case 'tell_ledger':
+      case 'none':
+        return false;
+    }
+  }
+}
+
+/** A run that has closed meanwhile is seen at the second look. */
+async function signal(workflowId: string, event: PaymentEvent): Promise<true> {
+  try {
+    await Context.current().client.workflow.getHandle(workflowId).signal(paymentEventReceived, event);
+    return true;
+  } catch (error) {
+    if (isUnknownRun(error)) return true;
+    throw error;
+  }
+}
+
+/** False when Stripe refuses it. A stored fault does not tell what was done: the second look sees it, the next pass has a new key. */
+async function unlessRefused(act: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await act();
+    return true;
+  } catch (error) {
+    if (isStoredFault(error)) return true;
+    if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) throw error;
+    return false;
+  }
+}

@@ -1,0 +1,87 @@
+import { Context } from '@temporalio/activity';
+import type Stripe from 'stripe';
+import { type RefundLedgerMemo, refundLedgerWorkflowId } from '../contracts/refund.js';
+import { type UnmatchedPaymentMemo, unmatchedPaymentWorkflowId } from '../contracts/unmatched-payment.js';
+import type { LatePaymentState } from '../domain/late-payment.js';
+import type { PaymentFacts, RefundAtStripe, RefundRunFacts, RunFacts } from '../domain/reconcile.js';
+import { type CheckoutRunReading, isUnknownRun } from './checkout-runs.js';
+import type { RefundRunReading } from './refund-runs.js';
+
+export interface PublishedRun<Memo> {
+  open: boolean;
+  memo: Partial<Memo>;
+}
+
+/** What a run shows, open or closed; undefined when Temporal does not know it. */
+async function readPublished<Memo>(workflowId: string): Promise<PublishedRun<Memo> | undefined> {
+  try {
+    const { status, memo } = await Context.current().client.workflow.getHandle(workflowId).describe();
+    return {
+      open: status.name === 'RUNNING' || status.name === 'PAUSED',
+      memo: (memo ?? {}) as Partial<Memo>,
+    };
+  } catch (error) {
+    if (isUnknownRun(error)) return undefined;
+    throw error;
+  }
+}
+
+export async function readLateRun(
+  tenantId: string,
+  checkoutId: string,
+): Promise<{ open: boolean; state: LatePaymentState } | undefined> {
+  const run = await readPublished<UnmatchedPaymentMemo>(unmatchedPaymentWorkflowId(tenantId, checkoutId));
+  return run && { open: run.open, state: run.memo.state ?? { version: 0, payments: [] } };
+}
+
+/** What a customer's ledger shows as given back of a checkout, minor units. */
+export async function readLedgerSum(
+  tenantId: string,
+  customerKey: string,
+  checkoutId: string,
+): Promise<number> {
+  const run = await readPublished<RefundLedgerMemo>(refundLedgerWorkflowId(tenantId, customerKey));
+  return run?.memo.refunded?.[checkoutId]?.amount ?? 0;
+}
+
+export function runFacts(found: CheckoutRunReading): RunFacts {
+  if (found.run === 'gone' || found.run === 'broken') return { run: found.run };
+  const { status, instrument } = found.state;
+  if (found.run === 'open') return { run: 'open', status, ...instrument };
+  const paidBy = status === 'paid' ? instrument?.paymentIntent : undefined;
+  return { run: 'ended', ...(paidBy !== undefined && { paidBy }) };
+}
+
+export function refundRunFacts(found: RefundRunReading): RefundRunFacts {
+  return found.run === 'gone' ? found : { run: found.run, status: found.state.status };
+}
+
+export function paymentStatus({ status }: Stripe.PaymentIntent): PaymentFacts['payment'] {
+  if (status === 'succeeded') return 'paid';
+  if (status === 'processing') return 'processing';
+  return status === 'canceled' ? 'dead' : 'live';
+}
+
+export function refundStatus({ status }: Stripe.Refund): RefundAtStripe {
+  if (status === 'succeeded') return 'succeeded';
+  return status === 'failed' || status === 'canceled' ? 'failed' : 'pending';
+}
+
+export function chargeOf({ latest_charge: latest }: Stripe.PaymentIntent): Stripe.Charge | undefined {
+  return typeof latest === 'object' && latest !== null ? latest : undefined;
+}
+
+/** Of one payment, what the run for late payments says. */
+export function lateFacts(
+  late: { open: boolean; state: LatePaymentState } | undefined,
+  paymentIntent: string,
+): NonNullable<PaymentFacts['late']> | undefined {
+  if (!late) return undefined;
+  const status = late.state.payments.find((one) => one.paymentIntent === paymentIntent)?.status;
+  return { open: late.open, ...(status && { status }) };
+}
+
+/** A checkout id that is part of `checkout/<tenant>/<id>` or of another run's id. */
+export function idInWorkflow(workflowId: string): string {
+  return workflowId.slice(workflowId.lastIndexOf('/') + 1);
+}

@@ -1,0 +1,202 @@
+import express, { type RequestHandler, type Response, Router } from 'express';
+import type { RefundMemo } from '../../contracts/refund.js';
+import { containsCardNumber } from '../../domain/card-data.js';
+import { ruleText } from '../../domain/explain-refund.js';
+import { formatMoney } from '../../domain/money.js';
+import type { RefundStatus } from '../../domain/refund-state.js';
+import type { Approver, Tenant } from '../../domain/tenant.js';
+import type { ApprovalLink, ApprovalLinks } from '../../providers/approval/approval-link.js';
+import type { ApiKey } from '../authenticate.js';
+import { listCheckoutEvents } from '../checkouts/events.js';
+import { readCheckout } from '../checkouts/store.js';
+import { Problem } from '../problem.js';
+import { createDecision, type DecisionDependencies } from '../refunds/decide.js';
+import { readRefunded } from '../refunds/ledger.js';
+import { readRefund } from '../refunds/resource.js';
+import { type ApprovalPage, approvalPage, messagePage, pageHeaders, type Row } from './page.js';
+
+export interface ApprovalPageDependencies extends DecisionDependencies {
+  approvalLinks: ApprovalLinks;
+  tenant: (id: string) => Tenant | undefined;
+  keys: Pick<ReadonlyMap<string, ApiKey>, 'get'>;
+}
+
+const states: Record<RefundStatus, string> = {
+  awaiting_approval: 'Waiting for a decision',
+  submitting: 'Approved, being given back',
+  submitted: 'Approved, given to the bank',
+  refunded: 'Approved and given back',
+  rejected: 'Approved, but refused by Stripe',
+  failed: 'Approved, but returned by the bank',
+  denied: 'Denied',
+  approval_expired: 'Expired without a decision',
+  needs_attention: 'Approved, outcome being checked',
+};
+
+const time = (ms: number) => `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+
+/** The page behind an approver's link. Opening it decides nothing, so that link previews are harmless. */
+export function approvalRoutes(dependencies: ApprovalPageDependencies): Router {
+  const { client, approvalLinks, tenant: tenantById, keys } = dependencies;
+  const decide = createDecision(dependencies);
+  const router = Router();
+
+  router.use((_request, response, next) => {
+    response.set({ ...pageHeaders });
+    next();
+  });
+
+  /** The link, if it is genuine, in time, and its person still has the right; else the page has been answered. */
+  async function opened(
+    token: unknown,
+    response: Response,
+  ): Promise<{ link: ApprovalLink; tenant: Tenant; approver: Approver; memo: RefundMemo } | undefined> {
+    const text = typeof token === 'string' ? token : '';
+    const link = approvalLinks.parse(text);
+    const tenant = link && tenantById(link.tenantId);
+    const approver = tenant?.refunds.approvers.find(({ id }) => id === link?.approver);
+    const memo = link && tenant && (await readRefund(client, tenant.id, link.refundId));
+    if (!link || !tenant || !approver || !memo || !approvalLinks.isGenuine(text, memo.refund.requestHash)) {
+      response.status(404).send(messagePage('Nothing here', 'This link is not valid.'));
+      return undefined;
+    }
+    if (link.expiresAt <= Date.now()) {
+      response.status(410).send(messagePage('This link has expired', 'Nobody can decide by it any more.'));
+      return undefined;
+    }
+    return { link, tenant, approver, memo };
+  }
+
+  /** What the payment brought and what went back of it, by whomever: the sum that the rules speak of. */
+  async function moneyBefore({ refund }: RefundMemo, tenant: Tenant): Promise<Row[]> {
+    const paid = await readCheckout(client, tenant.id, refund.checkoutId);
+    if (!paid) return [];
+    const { checkout, state } = paid;
+    const given = await readRefunded(client, tenant.id, checkout.customerKey, checkout.checkoutId);
+    const { currency } = checkout;
+    return [
+      ['Paid', formatMoney({ amount: state.amountCaptured, currency }, tenant.locale)],
+      ['Given back so far', formatMoney({ amount: given.amount, currency }, tenant.locale)],
+    ];
+  }
+
+  router.get('/:token', async (request, response) => {
+    const found = await opened(request.params.token, response);
+    if (!found) return;
+    const { tenant, approver, memo } = found;
+    const events = await listCheckoutEvents(client, tenant.id, memo.refund.checkoutId, 0);
+    const history = (events?.events ?? []).map(({ at, type, state }): Row => [
+      time(Date.parse(at)),
+      type === state ? type : `${type.replaceAll('_', ' ')} (${state.replaceAll('_', ' ')})`,
+    ]);
+    const before = await moneyBefore(memo, tenant);
+    response.send(approvalPage(describe(memo, tenant, approver, [...history, ...before], keys)));
+  });
+
+  router.post(
+    '/:token',
+    fromThisPage,
+    express.urlencoded({ extended: false, limit: '8kb' }),
+    async (request, response) => {
+      const found = await opened(request.params.token, response);
+      if (!found) return;
+      const { decision, note } = (request.body ?? {}) as { decision?: unknown; note?: unknown };
+      if (decision !== 'approved' && decision !== 'denied') {
+        response.status(400).send(messagePage('Nothing was decided', 'Choose approve or deny.'));
+        return;
+      }
+      const { link, memo } = found;
+      const words = typeof note === 'string' ? note.trim().slice(0, 500) : '';
+      try {
+        if (containsCardNumber(words)) throw new Problem('card_data_refused');
+        await decide({
+          tenantId: link.tenantId,
+          refundId: link.refundId,
+          requestHash: memo.refund.requestHash,
+          decision,
+          decidedBy: `person:${link.approver}`,
+          decidedBySubject: link.approver,
+          ...(words !== '' && { note: words }),
+        });
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        const [title, text] = told(error);
+        response.status(error.status).send(messagePage(title, text));
+        return;
+      }
+      // Back to the page itself: loading it again repeats nothing.
+      response.redirect(303, request.originalUrl);
+    },
+  );
+
+  return router;
+}
+
+/** A decision is only taken from the page it was shown on. There is no cookie to misuse; this stops forms elsewhere. */
+const fromThisPage: RequestHandler = (request, response, next) => {
+  const site = request.get('sec-fetch-site');
+  if (site === undefined || site === 'same-origin' || site === 'none') return next();
+  response
+    .status(403)
+    .send(messagePage('Nothing was decided', 'Open the link from your message and decide there.'));
+};
+
+function told(problem: Problem): [title: string, text: string] {
+  const { decision, decided_by, decided_at } = problem.details;
+  switch (problem.code) {
+    case 'already_decided':
+      return [
+        'Decided before',
+        `The refund was ${decision ?? 'decided'} by ${decided_by ?? 'policy'}${decided_at ? ` at ${decided_at}` : ''}. Your decision changes nothing.`,
+      ];
+    case 'approval_expired':
+      return ['Too late', 'The time to decide is over. Nothing was given back.'];
+    case 'self_approval':
+      return ['Not by you', 'Whoever asked for a refund cannot approve it.'];
+    case 'request_changed':
+      return ['Changed meanwhile', 'This link is for another request. Nothing was decided.'];
+    case 'card_data_refused':
+      return ['Nothing was decided', 'Your note holds a card number. Leave it out and send it again.'];
+    default:
+      return ['Not known yet', 'Your decision could not be delivered. Please send it again.'];
+  }
+}
+
+function describe(
+  { refund, state }: RefundMemo,
+  tenant: Tenant,
+  approver: Approver,
+  history: readonly Row[],
+  keys: ApprovalPageDependencies['keys'],
+): ApprovalPage {
+  const { approval, status } = state;
+  const asker = keys.get(refund.requestedBy.replace(/^key:/, ''));
+  const rows: Row[] = [
+    ['For', refund.description],
+    ['Asked for by', asker ? `${asker.name} (${refund.requestedBy})` : refund.requestedBy],
+    ['Reason', refund.reason.replaceAll('_', ' ')],
+    ...(refund.words === undefined ? [] : [['The caller said', `“${refund.words}”`] as const]),
+    ...(approval ? [['Why you are asked', ruleText[approval.requiredBecause]] as const] : []),
+    ['State', states[status]],
+    ...(approval?.decidedBy && approval.decidedAt !== undefined
+      ? [
+          [
+            'Decided',
+            `${approval.decision ?? ''} by ${approval.decidedBy} at ${time(approval.decidedAt)}`,
+          ] as const,
+        ]
+      : []),
+    ...(approval?.note === undefined ? [] : [['Note', approval.note] as const]),
+    ...(approval && status === 'awaiting_approval'
+      ? [['Decide until', time(approval.expiresAt)] as const]
+      : []),
+  ];
+  return {
+    merchant: tenant.name,
+    title: status === 'awaiting_approval' ? 'approve a refund' : 'refund',
+    amount: formatMoney(refund, tenant.locale),
+    rows,
+    history,
+    ...(status === 'awaiting_approval' && { decideAs: approver.name }),
+  };
+}

@@ -1,0 +1,233 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type Client,
+  WithStartWorkflowOperation,
+  WorkflowExecutionAlreadyStartedError,
+  type UpdateDefinition,
+} from '@temporalio/client';
+import type { z } from 'zod';
+import {
+  cancelCheckout,
+  type CheckoutInput,
+  type CheckoutMemo,
+  checkoutStarted,
+  checkoutWorkflowId,
+  checkoutWorkflowType,
+  type StartAnswer,
+  switchRail,
+} from '../../contracts/checkout.js';
+import { checkoutStart } from '../../contracts/checkout-start.js';
+import { attemptId, attemptOf } from '../../contracts/ids.js';
+import { type CheckoutState, isTerminal } from '../../domain/checkout-state.js';
+import { planRails } from '../../domain/rails.js';
+import { honouredPayment } from '../../domain/late-payment.js';
+import type { Tenant } from '../../domain/tenant.js';
+import type { checkout } from '../../workflows/checkout.js';
+import { normalisePhone } from '../contact.js';
+import { Problem } from '../problem.js';
+import type { Quote, QuoteTokens } from '../quotes/quote-token.js';
+import type { cancelRequestSchema, startRequestSchema, switchRequestSchema } from './schemas.js';
+import { temporalUnavailable, updateRefusal, updateRun } from '../runs.js';
+import { readLatePayments } from './late-payments.js';
+import { readCheckout } from './store.js';
+
+export interface CheckoutDependencies {
+  client: Client;
+  tokens: QuoteTokens;
+  announces: (tenantId: string) => boolean;
+  livemode: boolean;
+}
+
+/** A caller is listening: what is not known by then is answered as it stands. A server too busy to store the start is asked once more. */
+const startDeadlinesMs = [1_000, 2_000];
+
+export interface Outcome {
+  /** True when an earlier request had done it already. */
+  repeated: boolean;
+  memo: CheckoutMemo;
+}
+
+export function createCheckoutOperations({ client, tokens, announces, livemode }: CheckoutDependencies) {
+  async function requireCheckout(tenant: Tenant, checkoutId: string): Promise<CheckoutMemo> {
+    const memo = await readCheckout(client, tenant.id, checkoutId);
+    if (!memo) throw new Problem('not_found');
+    return memo;
+  }
+
+  /** The state to answer a repeat with: always the current one, and only if it is the same purchase. */
+  async function repeat(tenant: Tenant, { checkout_id, amount, currency }: Quote): Promise<Outcome> {
+    const memo = await requireCheckout(tenant, checkout_id);
+    const { checkout, state } = memo;
+    if (checkout.amount !== amount || checkout.currency !== currency) {
+      throw new Problem(state.status === 'paid' ? 'already_paid' : 'purchase_open', { checkout_id });
+    }
+    return { repeated: true, memo };
+  }
+
+  /** Runs an update; what the run refuses is a problem of the contract. Undefined: the run is closed. */
+  async function update<Argument>(
+    tenant: Tenant,
+    checkoutId: string,
+    definition: UpdateDefinition<CheckoutState, [Argument]>,
+    options: { args: [Argument]; updateId?: string },
+  ): Promise<CheckoutState | undefined> {
+    try {
+      return await updateRun(client, checkoutWorkflowId(tenant.id, checkoutId), definition, options);
+    } catch (error) {
+      const type = updateRefusal(error)?.type;
+      if (type === 'payment_in_flight' || type === 'rail_unavailable') {
+        throw new Problem(type, { checkout_id: checkoutId });
+      }
+      throw error instanceof Problem ? error : temporalUnavailable();
+    }
+  }
+
+  /** The attempt before may have been paid late, after the quote for this one was given. */
+  async function requireUnpaidBefore(tenant: Tenant, { checkout_id, after }: Quote): Promise<void> {
+    const { purchase, number = 1 } = attemptOf(checkout_id) ?? {};
+    if (purchase === undefined || number === 1) return;
+    const before = attemptId(purchase, number - 1);
+    if (before === after) return;
+    if (honouredPayment(await readLatePayments(client, tenant.id, before)))
+      throw new Problem('already_paid', { checkout_id: before });
+  }
+
+  return {
+    /** Starts the checkout a quote stands for, or joins it. One round trip to Temporal. */
+    async startCheckout(request: z.output<typeof startRequestSchema>, tenant: Tenant): Promise<Outcome> {
+      const { expired, ...quote } = await tokens.open(request.quote_token, tenant.id);
+      const { amount, currency } = quote;
+      if (request.consent.amount !== amount || request.consent.currency !== currency) {
+        throw new Problem('consent_mismatch', { checkout_id: quote.checkout_id });
+      }
+      if (expired) {
+        const memo = await readCheckout(client, tenant.id, quote.checkout_id);
+        if (!memo) throw new Problem('quote_expired');
+        return repeat(tenant, quote);
+      }
+      await requireUnpaidBefore(tenant, quote);
+      const input = toInput(request, quote, tenant, { livemode, announce: announces(tenant.id) });
+      const startOptions = checkoutStart(input, Date.now());
+      const answered = async (deadlineMs: number): Promise<StartAnswer> => {
+        const start = new WithStartWorkflowOperation<typeof checkout>(checkoutWorkflowType, {
+          ...startOptions,
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        });
+        start.workflowHandle().catch(() => undefined);
+        return client.withDeadline(Date.now() + deadlineMs, () =>
+          client.workflow.executeUpdateWithStart(checkoutStarted, {
+            updateId: quote.quote_id,
+            args: [{ requestId: input.requestId }],
+            startWorkflowOperation: start,
+          }),
+        );
+      };
+      /** What is known without an answer: by a missing worker the start is durable, by a missing server it may not be. */
+      const unanswered = async (): Promise<Outcome | undefined> => {
+        const memo = await readCheckout(client, tenant.id, quote.checkout_id);
+        if (!memo) return undefined;
+        return memo.checkout.startedBy === input.requestId
+          ? { repeated: false, memo }
+          : repeat(tenant, quote);
+      };
+      for (const deadlineMs of startDeadlinesMs) {
+        try {
+          const answer = await answered(deadlineMs);
+          const first = answer.requestId === input.requestId && answer.startedBy === input.requestId;
+          if (!first) return await repeat(tenant, quote);
+          return { repeated: false, memo: { ...startOptions.memo, state: answer.state } };
+        } catch (error) {
+          if (error instanceof Problem) throw error;
+          if (error instanceof WorkflowExecutionAlreadyStartedError) return repeat(tenant, quote);
+          const outcome = await unanswered();
+          if (outcome) return outcome;
+        }
+      }
+      throw temporalUnavailable();
+    },
+
+    requireCheckout,
+
+    /** Stops the checkout. A repeat, or a checkout that ended without money, answers with the state as it is. */
+    async cancelCheckout(
+      checkoutId: string,
+      { reason }: z.output<typeof cancelRequestSchema>,
+      tenant: Tenant,
+    ): Promise<Outcome> {
+      const before = await requireCheckout(tenant, checkoutId);
+      await update(tenant, checkoutId, cancelCheckout, {
+        args: [reason === undefined ? {} : { reason }],
+        updateId: 'cancel',
+      });
+      const memo = await requireCheckout(tenant, checkoutId);
+      if (memo.state.status === 'paid') throw new Problem('already_paid', { checkout_id: checkoutId });
+      return { repeated: before.state.reason === 'canceled' || isTerminal(before.state.status), memo };
+    },
+
+    /** Goes on with another rail. Asking again for the rail that is open by now is a repeat. */
+    async switchRail(
+      checkoutId: string,
+      { rail, contact }: z.output<typeof switchRequestSchema>,
+      tenant: Tenant,
+    ): Promise<Outcome> {
+      const before = await requireCheckout(tenant, checkoutId);
+      const repeated = before.state.rail === rail && !isTerminal(before.state.status);
+      if (!repeated) {
+        const reachable = toContact(contact ?? {}, tenant);
+        const state = await update(tenant, checkoutId, switchRail, { args: [{ rail, contact: reachable }] });
+        if (!state) throw new Problem('rail_unavailable', { checkout_id: checkoutId });
+      }
+      return { repeated, memo: await requireCheckout(tenant, checkoutId) };
+    },
+  };
+}
+
+function toContact(contact: { phone?: string | undefined; email?: string | undefined }, tenant: Tenant) {
+  return {
+    ...(contact.phone !== undefined && { phone: normalisePhone(contact.phone, tenant) }),
+    ...(contact.email !== undefined && { email: contact.email }),
+  };
+}
+
+function toInput(
+  request: z.output<typeof startRequestSchema>,
+  quote: Quote,
+  tenant: Tenant,
+  { livemode, announce }: Pick<CheckoutInput, 'livemode' | 'announce'>,
+): CheckoutInput {
+  const { amount, currency } = quote;
+  const { phone, email } = quote.contact;
+  const contact = { ...toContact({ phone, email }, tenant), ...toContact(request.contact ?? {}, tenant) };
+  const plan = planRails({
+    money: { amount, currency },
+    policy: tenant.rails,
+    contact,
+    walletMax: tenant.limits.walletMaxAmount,
+    only: request.rails,
+  });
+  if (!plan.some(({ skip }) => skip === undefined)) {
+    throw new Problem('rail_unavailable', {
+      detail: 'none of the rails can be used: is a phone or e-mail missing?',
+    });
+  }
+  const { confirmed_at, words } = request.consent;
+  return {
+    v: 1,
+    requestId: randomUUID(),
+    tenantId: tenant.id,
+    checkoutId: quote.checkout_id,
+    quoteId: quote.quote_id,
+    callId: quote.call_id,
+    customerKey: quote.customer_key,
+    amount,
+    currency,
+    description: quote.description,
+    livemode,
+    locale: quote.locale,
+    consent: { amount, currency, confirmedAt: confirmed_at, ...(words !== undefined && { words }) },
+    contact,
+    plan,
+    announce,
+  };
+}

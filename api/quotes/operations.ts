@@ -1,0 +1,140 @@
+import type { Client } from '@temporalio/client';
+import type Stripe from 'stripe';
+import type { z } from 'zod';
+import type { CheckoutMemo } from '../../contracts/checkout.js';
+import { attemptId } from '../../contracts/ids.js';
+import { isTerminal } from '../../domain/checkout-state.js';
+import { honouredPayment } from '../../domain/late-payment.js';
+import { amountProblem, type Money } from '../../domain/money.js';
+import { sayQuote } from '../../domain/say.js';
+import type { Tenant } from '../../domain/tenant.js';
+import { nextAfter, sayFor } from '../checkouts/resource.js';
+import { readLatePayments } from '../checkouts/late-payments.js';
+import { readCheckout } from '../checkouts/store.js';
+import { normalisePhone } from '../contact.js';
+import { Recent } from '../idempotency.js';
+import { Problem } from '../problem.js';
+import { customerKey, pricePurchase, purchaseHash, quoteId } from './purchase.js';
+import { quoteLifetimeMs, type QuoteTokens } from './quote-token.js';
+import type { QuoteResource, quoteRequestSchema } from './schemas.js';
+
+export interface QuoteDependencies {
+  client: Client;
+  stripe: Stripe;
+  tokens: QuoteTokens;
+  /** Key of the hashes that name purchases. */
+  identityKey: Buffer;
+  livemode: boolean;
+}
+
+/** An attempt at one purchase has ended without money that often: an agent in a loop, not a caller. */
+const maxAttempts = 200;
+
+/** Reads out a price: computes the amount, finds the attempt it belongs to, and signs both. */
+export function createQuoteOperation(dependencies: QuoteDependencies) {
+  const { client, stripe, tokens, identityKey, livemode } = dependencies;
+  const issued = new Recent<true>(20_000, quoteLifetimeMs);
+
+  return async function createQuote(
+    request: z.output<typeof quoteRequestSchema>,
+    tenant: Tenant,
+  ): Promise<{ repeated: boolean; quote: QuoteResource }> {
+    const { call, customer } = request;
+    const phone = customer.phone === undefined ? undefined : normalisePhone(customer.phone, tenant);
+    const purchase = await pricePurchase(request.purchase, tenant, stripe);
+    const { amount, currency, description, lines, item } = purchase;
+    requireChargeable(purchase, tenant);
+
+    const identity = { tenantId: tenant.id, customer: { ...customer, phone }, callId: call.id };
+    const who = customerKey(identityKey, identity);
+    const hash = purchaseHash(identityKey, who, item);
+    const { checkoutId, existing } = await findAttempt(client, tenant.id, hash, purchase, request.after);
+    const locale = request.locale ?? tenant.locale;
+    const id = quoteId(identityKey, [checkoutId, amount, currency, description]);
+    const expiresAt = new Date(Date.now() + quoteLifetimeMs);
+    const token = await tokens.sign(
+      {
+        tenant: tenant.id,
+        checkout_id: checkoutId,
+        quote_id: id,
+        amount,
+        currency,
+        description,
+        call_id: call.id,
+        customer_key: who,
+        locale,
+        contact: { ...(phone !== undefined && { phone }), ...(customer.email && { email: customer.email }) },
+        ...(request.after !== undefined && { after: request.after }),
+      },
+      expiresAt,
+    );
+    const repeated = existing !== undefined || issued.get(`${tenant.id} ${id}`) === true;
+    issued.set(`${tenant.id} ${id}`, true);
+    const sentence = { money: { amount, currency }, description, locale, wording: tenant.wording };
+    return {
+      repeated,
+      quote: {
+        quote_id: id,
+        quote_token: token,
+        checkout_id: checkoutId,
+        state: 'quoted',
+        terminal: false,
+        version: 1,
+        livemode,
+        amount,
+        currency,
+        description,
+        lines,
+        expires_at: expiresAt.toISOString(),
+        say: existing ? sayFor(existing.state, existing.checkout, tenant) : sayQuote(sentence),
+        next: existing ? nextAfter(existing.state.status) : { action: 'ask' },
+        ...(existing && { checkout_state: existing.state.status }),
+      },
+    };
+  };
+}
+
+function requireChargeable(money: Money, tenant: Tenant): void {
+  const problem = amountProblem(money);
+  if (problem !== undefined) throw new Problem('amount_invalid', { detail: problem });
+  const { maxAmount } = tenant.limits;
+  if (maxAmount === undefined) return;
+  const max = maxAmount[money.currency];
+  if (max === undefined)
+    throw new Problem('amount_invalid', { detail: 'the tenant does not take this currency' });
+  if (money.amount > max)
+    throw new Problem('amount_invalid', { detail: `above the tenant's limit of ${max}` });
+}
+
+/**
+ * The attempt a new quote belongs to: the open one, or the first free number behind attempts that ended without money.
+ * A paid one stands in the way unless the agent says, by `after`, that the caller buys the same thing again.
+ */
+async function findAttempt(
+  client: Client,
+  tenantId: string,
+  hash: string,
+  money: Money,
+  after: string | undefined,
+): Promise<{ checkoutId: string; existing?: CheckoutMemo }> {
+  const [, afterNumber] = new RegExp(`^co_${hash}_(\\d{1,4})$`).exec(after ?? '') ?? [];
+  if (after !== undefined && afterNumber === undefined) {
+    throw new Problem('invalid_request', { detail: '`after` is not a checkout of this purchase' });
+  }
+  for (let number = 1; number <= maxAttempts; number++) {
+    const checkoutId = attemptId(`co_${hash}`, number);
+    const existing = await readCheckout(client, tenantId, checkoutId);
+    if (!existing) return { checkoutId };
+    const { status } = existing.state;
+    if (!isTerminal(status)) {
+      const { amount, currency } = existing.checkout;
+      if (amount === money.amount && currency === money.currency) return { checkoutId, existing };
+      throw new Problem('purchase_open', { checkout_id: checkoutId });
+    }
+    const paid = status === 'paid' || honouredPayment(await readLatePayments(client, tenantId, checkoutId));
+    if (paid && number > Number(afterNumber ?? 0)) {
+      throw new Problem('already_paid', { checkout_id: checkoutId });
+    }
+  }
+  throw new Problem('rate_limited', { detail: 'this purchase was attempted too often', retry_after: 3_600 });
+}

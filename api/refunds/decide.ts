@@ -1,0 +1,60 @@
+import type { Client } from '@temporalio/client';
+import { decideRefund, type RefundMemo, refundWorkflowId } from '../../contracts/refund.js';
+import { areTwoPeople } from '../../domain/four-eyes.js';
+import type { DecisionTokens, SignedDecision } from '../../providers/approval/decision-token.js';
+import { Problem } from '../problem.js';
+import { temporalUnavailable, updateRefusal, updateRun } from '../runs.js';
+import { readRefund } from './resource.js';
+
+export interface DecisionDependencies {
+  client: Client;
+  decisions: DecisionTokens;
+}
+
+/** Brings a person's decision to the refund: the one way for the API and for the approver's page. */
+export function createDecision({ client, decisions }: DecisionDependencies) {
+  return async function decide(decision: SignedDecision): Promise<{ repeated: boolean; memo: RefundMemo }> {
+    const { tenantId, refundId } = decision;
+    const before = await readRefund(client, tenantId, refundId);
+    if (!before) throw new Problem('not_found');
+    if (before.refund.requestHash !== decision.requestHash) throw new Problem('request_changed');
+    const { requestedBy, requestedBySubject } = before.refund;
+    const requester = { credential: requestedBy, subject: requestedBySubject };
+    const decider = { credential: decision.decidedBy, subject: decision.decidedBySubject };
+    if (!areTwoPeople(requester, decider)) throw new Problem('self_approval');
+    if (before.state.status !== 'awaiting_approval') return decidedBefore(before, decision);
+
+    const signedDecision = await decisions.sign(decision);
+    try {
+      await updateRun(client, refundWorkflowId(tenantId, refundId), decideRefund, {
+        args: [{ signedDecision }],
+      });
+    } catch (error) {
+      if (error instanceof Problem) throw error;
+      const type = updateRefusal(error)?.type;
+      if (type === 'request_changed' || type === 'self_approval') throw new Problem(type);
+      if (type !== 'already_decided' && type !== 'approval_expired') throw temporalUnavailable();
+    }
+    const memo = await readRefund(client, tenantId, refundId);
+    if (!memo) throw temporalUnavailable();
+    const mine =
+      memo.state.approval?.decidedBy === decision.decidedBy &&
+      memo.state.approval.decision === decision.decision;
+    return mine ? { repeated: false, memo } : decidedBefore(memo, decision);
+  };
+}
+
+/** The first decision stands. The same one by the same person is a repeat, any other learns who was first. */
+function decidedBefore(
+  memo: RefundMemo,
+  { decision, decidedBy }: SignedDecision,
+): { repeated: boolean; memo: RefundMemo } {
+  const { approval, status } = memo.state;
+  if (status === 'approval_expired') throw new Problem('approval_expired');
+  if (approval?.decision === decision && approval.decidedBy === decidedBy) return { repeated: true, memo };
+  throw new Problem('already_decided', {
+    decision: approval?.decision ?? 'automatic',
+    ...(approval?.decidedBy && { decided_by: approval.decidedBy }),
+    ...(approval?.decidedAt !== undefined && { decided_at: new Date(approval.decidedAt).toISOString() }),
+  });
+}

@@ -1,0 +1,138 @@
+import type { Client } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import type { temporal } from '@temporalio/proto';
+
+/** Each poll holds a stream to Temporal; the server takes about 1,200 of one process and namespace. */
+const maxPolls = 1_000;
+
+/** What is watched of a run: every projection carries its version in the memo. */
+interface Versioned {
+  state: { version: number };
+}
+
+interface Poll {
+  waiters: number;
+  /** The newest version seen in the run's history. */
+  version: number;
+  /** The run is closed: nothing newer will come. */
+  closed: boolean;
+  /** Settles at the next visible change, or when the poll ends. Replaced after each. */
+  changed: Promise<void>;
+  stop: AbortController;
+}
+
+/**
+ * Waits for changes of runs. All waiters of one run share one history long poll, so that a thousand of them cost one
+ * stream and add nothing to the history.
+ */
+export class RunWatch {
+  readonly #client: Client;
+  readonly #polls = new Map<string, Poll>();
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** What `read` gives: as soon as its version is above `since` or `isOver` says so of it, else as it is after `waitMs`. */
+  async waitFor<Value extends Versioned>(
+    workflowId: string,
+    read: () => Promise<Value | undefined>,
+    { since, isOver, waitMs }: { since: number; isOver: (value: Value) => boolean; waitMs: number },
+  ): Promise<Value | undefined> {
+    const until = Date.now() + waitMs;
+    const value = await read();
+    if (value === undefined || value.state.version > since || isOver(value) || waitMs <= 0) return value;
+
+    const poll = this.#join(workflowId);
+    if (!poll) return value;
+    try {
+      // The poll begins with the whole history, so a change since the read is not missed.
+      for (;;) {
+        const { changed } = poll;
+        const left = until - Date.now();
+        if (poll.version > since || poll.closed || left <= 0) return await read();
+        await settledWithin(changed, left);
+      }
+    } finally {
+      if (--poll.waiters === 0) {
+        poll.stop.abort();
+        this.#polls.delete(workflowId);
+      }
+    }
+  }
+
+  /** Ends all polls; waiters get the state as it is. */
+  close(): void {
+    for (const { stop } of this.#polls.values()) stop.abort();
+  }
+
+  #join(workflowId: string): Poll | undefined {
+    const shared = this.#polls.get(workflowId);
+    if (shared) {
+      shared.waiters++;
+      return shared;
+    }
+    if (this.#polls.size >= maxPolls) return undefined;
+    const poll: Poll = {
+      waiters: 1,
+      version: 0,
+      closed: false,
+      changed: Promise.resolve(),
+      stop: new AbortController(),
+    };
+    this.#polls.set(workflowId, poll);
+    void this.#follow(workflowId, poll);
+    return poll;
+  }
+
+  async #follow(workflowId: string, poll: Poll): Promise<void> {
+    const { workflowService, connection } = this.#client;
+    let token: Uint8Array | undefined;
+    let announce: () => void;
+    const renew = () => {
+      poll.changed = new Promise((resolve) => (announce = resolve));
+    };
+    renew();
+    while (!poll.stop.signal.aborted) {
+      try {
+        const page = await connection.withAbortSignal(poll.stop.signal, () =>
+          workflowService.getWorkflowExecutionHistory({
+            namespace: this.#client.options.namespace,
+            execution: { workflowId },
+            waitNewEvent: true,
+            ...(token && { nextPageToken: token }),
+          }),
+        );
+        token = page.nextPageToken?.length ? page.nextPageToken : undefined;
+        const before = poll.version;
+        for (const event of page.history?.events ?? [])
+          poll.version = Math.max(poll.version, publishedVersion(event));
+        // No token: the run is closed, its state is final.
+        poll.closed = !token;
+        if (poll.version > before || poll.closed) {
+          announce!();
+          renew();
+        }
+        if (poll.closed) return;
+      } catch {
+        announce!();
+        renew();
+        if (!poll.stop.signal.aborted) await settledWithin(new Promise(() => {}), 250);
+      }
+    }
+    announce!();
+  }
+}
+
+/** The version a history event made visible; 0 for all that change nothing. */
+function publishedVersion(event: temporal.api.history.v1.IHistoryEvent): number {
+  const payload = event.workflowPropertiesModifiedEventAttributes?.upsertedMemo?.fields?.['state'];
+  return payload ? defaultPayloadConverter.fromPayload<Versioned['state']>(payload).version : 0;
+}
+
+/** Resolves when the promise settles or the time is over, and leaves no timer behind. */
+async function settledWithin(promise: Promise<void>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([promise, new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))]);
+  clearTimeout(timer);
+}

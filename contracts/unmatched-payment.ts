@@ -1,0 +1,56 @@
+import { defineQuery } from '@temporalio/workflow';
+import type { LatePaymentState } from '../domain/late-payment.js';
+import { checkoutTaskQueue } from './checkout.js';
+import { latePaymentAttribute, tenantIdAttribute } from './search-attributes.js';
+
+/** Payments of one checkout that no open run waits for: late, second, or of a run that is gone. */
+export const unmatchedPaymentWorkflowType = 'unmatchedPayment';
+
+/** One run per checkout, so that of two late payments only one can be honoured. */
+export function unmatchedPaymentWorkflowId(tenantId: string, checkoutId: string): string {
+  return `unmatchedPayment/${tenantId}/${checkoutId}`;
+}
+
+export interface UnmatchedPaymentInput {
+  v: 1;
+  tenantId: string;
+  checkoutId: string;
+}
+
+/** The memo of a run. */
+export interface UnmatchedPaymentMemo {
+  state: LatePaymentState;
+}
+
+/** How a run is started, by whoever meets such a payment first. The payment itself comes as the signal `paymentEventReceived`. */
+export function unmatchedPaymentStart(tenantId: string, checkoutId: string) {
+  return {
+    workflowId: unmatchedPaymentWorkflowId(tenantId, checkoutId),
+    taskQueue: checkoutTaskQueue,
+    args: [{ v: 1, tenantId, checkoutId }] as [UnmatchedPaymentInput],
+    workflowTaskTimeout: 2_000,
+    memo: { state: { version: 0, payments: [] } } satisfies UnmatchedPaymentMemo,
+    typedSearchAttributes: [
+      { key: tenantIdAttribute, value: tenantId },
+      { key: latePaymentAttribute, value: 'examining' },
+    ],
+    staticSummary: `Money for ${checkoutId} that nobody waits for`,
+    priority: { priorityKey: 2, fairnessKey: tenantId },
+  };
+}
+
+const prefix = 'late_';
+
+/** Marks the refund of a late payment at Stripe: tells it from refunds that somebody asked for. */
+export function lateRefundId(paymentIntent: string): string {
+  return prefix + paymentIntent;
+}
+
+export function isLateRefundId(refundId: string): boolean {
+  return refundId.startsWith(prefix);
+}
+
+export const unmatchedPaymentStatus = defineQuery<LatePaymentState>('status');
+
+/** Plain English for ops. */
+export const explainUnmatchedPayment = defineQuery<string>('explain');

@@ -1,0 +1,203 @@
+import type { CheckoutStatus } from './checkout-state.js';
+import type { LatePaymentStatus } from './late-payment.js';
+import { refundTransitions, type RefundStatus } from './refund-state.js';
+
+/** What Stripe and the runs do not agree on. */
+export type DifferenceKind =
+  /** Its run is open and does not know of it. */
+  | 'payment_not_noticed'
+  /** Its run was lost, or stopped before its end. */
+  | 'payment_without_run'
+  /** A later attempt at the same purchase was paid, and this one is gone. */
+  | 'attempt_lost'
+  /** Its run ended without it, and nobody looks after it. */
+  | 'payment_unmatched'
+  /** It could still be paid, for a checkout that is over. */
+  | 'live_payment'
+  | 'live_page'
+  | 'approval_not_noticed'
+  | 'checkout_stopped'
+  | 'checkout_needs_attention'
+  | 'checkout_overdue'
+  | 'refund_not_noticed'
+  | 'refund_stopped'
+  | 'refund_needs_attention'
+  | 'refunded_sum'
+  | 'late_payment_needs_attention'
+  /** Stripe refuses to show it. */
+  | 'unreadable'
+  /** The time since the last reconciliation is longer than Stripe keeps events. */
+  | 'events_out_of_reach';
+
+/** What sets it right. `none`: only a person can. */
+export type Repair =
+  | 'wake_checkout'
+  | 'restore_checkout'
+  | 'report_late_payment'
+  | 'cancel_payment'
+  | 'expire_page'
+  | 'wake_refund'
+  | 'restore_refund'
+  | 'tell_ledger'
+  | 'none';
+
+export interface Verdict {
+  kind: DifferenceKind;
+  repair: Repair;
+}
+
+/** A checkout's run, as far as money is concerned. `broken`: closed, but not by its own end. `gone`: Temporal does not know it. */
+export type RunFacts =
+  | { run: 'open'; status: CheckoutStatus; paymentIntent?: string; session?: string; authorization?: string }
+  | { run: 'ended'; paidBy?: string }
+  | { run: 'broken' }
+  | { run: 'gone' };
+
+export interface PaymentFacts {
+  paymentIntent: string;
+  payment: 'paid' | 'processing' | 'live' | 'dead';
+  /** All of it is given back. */
+  refunded: boolean;
+  /** One of its refunds was made because it came late. */
+  refundedAsLate: boolean;
+  run: RunFacts;
+  /** What the run for late payments says; absent when there is none. */
+  late?: { open: boolean; status?: LatePaymentStatus } | undefined;
+}
+
+/** Undefined: there is no difference. */
+export function judgePayment(facts: PaymentFacts): Verdict | undefined {
+  const { payment, run } = facts;
+  if (payment === 'dead') return undefined;
+  if (payment === 'live') {
+    if (run.run === 'open') return undefined;
+    if (run.run === 'broken') return { kind: 'checkout_stopped', repair: 'restore_checkout' };
+    return { kind: 'live_payment', repair: 'cancel_payment' };
+  }
+  switch (run.run) {
+    case 'open':
+      return isNoticed(facts, run) ? undefined : { kind: 'payment_not_noticed', repair: 'wake_checkout' };
+    case 'broken':
+      return { kind: 'payment_without_run', repair: 'restore_checkout' };
+    case 'gone':
+      // It was given back because it came late: its checkout had ended without it.
+      if (facts.refunded && facts.refundedAsLate) return undefined;
+      return { kind: 'payment_without_run', repair: 'restore_checkout' };
+    case 'ended':
+      return run.paidBy === facts.paymentIntent ? undefined : judgeUnmatched(facts);
+  }
+}
+
+function isNoticed(
+  { payment, paymentIntent, refunded }: PaymentFacts,
+  run: Extract<RunFacts, { run: 'open' }>,
+): boolean {
+  const own = run.paymentIntent === paymentIntent;
+  if (payment === 'processing') return own && run.status === 'processing';
+  return own ? run.status === 'paid' : refunded;
+}
+
+function judgeUnmatched({ payment, refunded, late }: PaymentFacts): Verdict | undefined {
+  const report: Verdict = { kind: 'payment_unmatched', repair: 'report_late_payment' };
+  switch (late?.status) {
+    case undefined:
+      // A payment under way is waited for without a word.
+      if (refunded || (payment === 'processing' && late?.open)) return undefined;
+      return report;
+    case 'refunding':
+      return late?.open && !refunded ? undefined : report;
+    case 'honoured':
+    case 'refunded':
+      return undefined;
+    case 'needs_attention':
+      return refunded ? undefined : { kind: 'late_payment_needs_attention', repair: 'none' };
+  }
+}
+
+/** A page that can still be paid. `settling`: so young that its run may be about to learn of it. */
+export function judgeOpenPage(session: string, run: RunFacts, settling: boolean): Verdict | undefined {
+  if (run.run === 'broken') return { kind: 'checkout_stopped', repair: 'restore_checkout' };
+  if (run.run === 'open' && (run.session === session || settling)) return undefined;
+  return { kind: 'live_page', repair: 'expire_page' };
+}
+
+/** A wallet request that was answered. `paid`: it brought a payment. */
+export function judgeApproval(
+  authorization: string,
+  run: RunFacts,
+  approval: 'approved' | 'declined' | 'other',
+): Verdict | undefined {
+  if (approval === 'other') return undefined;
+  if (run.run === 'broken') return { kind: 'checkout_stopped', repair: 'restore_checkout' };
+  if (run.run !== 'open') return undefined;
+  const waits =
+    (run.authorization === authorization && run.status === 'awaiting_wallet') ||
+    (run.authorization === undefined && run.status === 'needs_attention');
+  return waits ? { kind: 'approval_not_noticed', repair: 'wake_checkout' } : undefined;
+}
+
+/** What Stripe says of a refund. */
+export type RefundAtStripe = 'pending' | 'succeeded' | 'failed';
+
+/** The run of a refund that somebody asked for, as in `RunFacts`. */
+export type RefundRunFacts = { run: 'open' | 'ended' | 'broken'; status: RefundStatus } | { run: 'gone' };
+
+/** A run that was stopped while something could still come: a decision, Stripe's answer, money that the bank returns. */
+export function judgeRefundRun(run: RefundRunFacts): Verdict | undefined {
+  if (run.run !== 'broken' || refundTransitions[run.status].length === 0) return undefined;
+  return { kind: 'refund_stopped', repair: 'restore_refund' };
+}
+
+/** A refund that somebody asked for, as Stripe has it. */
+export function judgeRefund(atStripe: RefundAtStripe, run: RefundRunFacts): Verdict | undefined {
+  if (run.run === 'gone') return undefined;
+  const stopped = judgeRefundRun(run);
+  if (stopped) return stopped;
+  const known: Record<RefundAtStripe, readonly RefundStatus[]> = {
+    pending: ['submitted'],
+    succeeded: ['refunded'],
+    failed: ['failed', 'rejected'],
+  };
+  if (known[atStripe].includes(run.status)) return undefined;
+  if (run.run === 'open') return { kind: 'refund_not_noticed', repair: 'wake_refund' };
+  // Its watch is over, and only a person can tell the customer.
+  return { kind: 'refund_needs_attention', repair: 'none' };
+}
+
+/** The refund of a late payment, against what the run for late payments says of it. */
+export function judgeLateRefund(atStripe: RefundAtStripe, late: PaymentFacts['late']): Verdict | undefined {
+  if (late?.status === undefined) return undefined;
+  const told: Partial<Record<RefundAtStripe, readonly LatePaymentStatus[]>> = {
+    succeeded: ['refunded', 'needs_attention'],
+    failed: ['needs_attention'],
+  };
+  if (told[atStripe]?.includes(late.status) ?? true) return undefined;
+  return late.open
+    ? { kind: 'refund_not_noticed', repair: 'wake_refund' }
+    : { kind: 'late_payment_needs_attention', repair: 'none' };
+}
+
+const minute = 60_000;
+
+/** Windows overlap: Stripe's clock is not ours, and objects appear in lists a moment after their webhooks. */
+export const overlapMs = 10 * minute;
+const hour = 60 * minute;
+/** Where nothing is known of an earlier reconciliation. */
+const firstWindowMs = 24 * hour;
+/** Stripe lists events for 30 days. Source: docs.stripe.com/api/events/list. */
+export const eventsListedMs = 30 * 24 * hour;
+
+/**
+ * From when on to look, epoch ms. `resumeAt` is what the last reconciliation left: the time up to which nothing is open any
+ * more.
+ */
+export function windowStart(now: number, asked: { since?: number; resumeAt?: number }): number {
+  if (asked.since !== undefined) return asked.since;
+  return asked.resumeAt === undefined ? now - firstWindowMs : asked.resumeAt - overlapMs;
+}
+
+/** Where the next reconciliation goes on. What could not be repaired is looked at again for a day. */
+export function resumeAt(window: { from: number; until: number }, unrepaired: boolean): number {
+  const { from, until } = window;
+  return unrepaired ? Math.min(until, Math.max(from + overlapMs, until - firstWindowMs)) : until;
+}

@@ -1,0 +1,54 @@
+export const refundOutcomes = ['pending', 'at_stripe', 'done', 'void'] as const;
+
+export type RefundOutcome = (typeof refundOutcomes)[number];
+
+/** One refund that was let through: what it takes out of a payment, and what became of it. */
+export interface RefundEntry {
+  refundId: string;
+  checkoutId: string;
+  paymentIntent: string;
+  /** Minor units. */
+  amount: number;
+  currency: string;
+  /** When it was asked for, epoch ms. */
+  at: number;
+  /**
+   * `at_stripe`: Stripe has it and counts it as given back, whether or not the bank has said yes. `void`: denied, expired,
+   * rejected or failed, so the money is the payment's again.
+   */
+  outcome: RefundOutcome;
+}
+
+const dayMs = 24 * 3_600_000;
+
+const sum = (entries: readonly RefundEntry[]) => entries.reduce((total, { amount }) => total + amount, 0);
+
+/** Adds a refund; the very same book when it is already there. */
+export function withRefund(book: readonly RefundEntry[], entry: RefundEntry): readonly RefundEntry[] {
+  return book.some(({ refundId }) => refundId === entry.refundId) ? book : [...book, entry];
+}
+
+/** Notes what became of a refund. */
+export function withOutcome(
+  book: readonly RefundEntry[],
+  refundId: string,
+  outcome: RefundOutcome,
+): readonly RefundEntry[] {
+  return book.map((entry) => (entry.refundId === refundId ? { ...entry, outcome } : entry));
+}
+
+/** The sums a verdict needs. Entries that came to nothing count nowhere. */
+export function sumsOf(
+  book: readonly RefundEntry[],
+  { checkoutId, currency, now }: { checkoutId: string; currency: string; now: number },
+): { pendingOfPayment: number; refundedOfPayment: number; customerInDay: number } {
+  const ofPayment = book.filter((entry) => entry.checkoutId === checkoutId);
+  const recent = book.filter(
+    (entry) => entry.currency === currency && entry.outcome !== 'void' && entry.at > now - dayMs,
+  );
+  return {
+    pendingOfPayment: sum(ofPayment.filter(({ outcome }) => outcome === 'pending')),
+    refundedOfPayment: sum(ofPayment.filter(({ outcome }) => outcome === 'at_stripe' || outcome === 'done')),
+    customerInDay: sum(recent),
+  };
+}

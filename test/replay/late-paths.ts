@@ -1,0 +1,43 @@
+import { unmatchedPaymentWorkflowId } from '../../contracts/unmatched-payment.js';
+import { Caller } from '../support/world/caller.js';
+import { payLate } from '../support/world/late-money.js';
+import { startReconciliation } from '../support/world/reconcile.js';
+import type { Path } from './path.js';
+
+const onlyLink = { rails: ['paymentLink'] };
+
+/** Money that comes after a checkout has expired; recorded once it is in the named state. It is watched on. */
+function lateMoney(tenant: string, state: 'refunded' | 'honoured'): Path {
+  return async (world) => {
+    const caller = new Caller(world, { tenant });
+    const id = await caller.begin({}, onlyLink);
+    await caller.reach(id, 'expired');
+    await payLate(world, id);
+    await caller.reach(id, ({ late_payment }) => late_payment?.state === state);
+    return { run: world.client.workflow.getHandle(unmatchedPaymentWorkflowId(tenant, id)), ends: false };
+  };
+}
+
+/** Every way of money that no open run waits for, of a checkout whose run was stopped, and what finds both. */
+export const latePaths: Readonly<Record<string, Path>> = {
+  'late-refunded': lateMoney('brisk', 'refunded'),
+  'late-honoured': lateMoney('obliging', 'honoured'),
+  'restored-then-paid': async (world) => {
+    const caller = new Caller(world);
+    const id = await caller.begin({}, onlyLink);
+    await caller.reach(id, 'awaiting_link');
+    await world.handleOf(caller.tenant, id).terminate('recorded');
+    await world.standIns.pay(id);
+    await caller.reach(id, 'paid');
+    return { run: world.handleOf(caller.tenant, id), ends: true };
+  },
+  /** With a second look: a run that was stopped is started again. */
+  reconciliation: async (world) => {
+    const caller = new Caller(world);
+    const id = await caller.begin({}, onlyLink);
+    await caller.reach(id, 'awaiting_link');
+    await world.handleOf(caller.tenant, id).terminate('recorded');
+    const { workflowId } = await startReconciliation(world, caller.tenant, { sinceMs: Date.now() - 60_000 });
+    return { run: world.client.workflow.getHandle(workflowId), ends: true };
+  },
+};

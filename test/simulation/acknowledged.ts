@@ -1,0 +1,73 @@
+import { defaultPayloadConverter } from '@temporalio/common';
+import type { WorkflowRun } from '../support/simulation/workflow-run.js';
+import { Violation } from '../support/simulation/violation.js';
+import type { World } from './world.js';
+
+/** Events that say that money came, or may have. Whatever else is acknowledged costs time if it is lost, and no money. */
+const moneyEvents = [
+  'link.agent_authorization.approved',
+  'checkout.session.completed',
+  'checkout.session.async_payment_succeeded',
+  'payment_intent.processing',
+  'payment_intent.succeeded',
+];
+
+interface Marked {
+  id: string;
+  metadata?: Record<string, string> | null;
+  payment_intent?: string | null;
+}
+
+/** An event that was answered 2xx, by the stand-in's book. */
+interface Acknowledged {
+  id: string;
+  type: string;
+  createdMs: number;
+  checkout: string;
+  /** The payment that it speaks of, if it names one. */
+  intent: string | undefined;
+}
+
+export function acknowledgedMoney({ standIns }: World): Acknowledged[] {
+  return Object.values(standIns.world.state.events).flatMap((event): Acknowledged[] => {
+    const { id, metadata, payment_intent } = event.object as Marked;
+    const checkout = metadata?.['vc_checkout'];
+    if (!event.delivered || !moneyEvents.includes(event.type) || checkout === undefined) return [];
+    const intent = event.type.startsWith('payment_intent.') ? id : (payment_intent ?? undefined);
+    // A token alone moves no money: nobody but the run that reads it can spend it.
+    if (event.type === 'link.agent_authorization.approved' && intent === undefined) return [];
+    return [{ id: event.id, type: event.type, createdMs: event.created * 1_000, checkout, intent }];
+  });
+}
+
+/** The ids of all events that stand in a history: what was taken by a task, and what still waits for one. */
+function eventsInHistories(runs: readonly WorkflowRun[]): Set<string> {
+  const ids = new Set<string>();
+  for (const { signals } of runs) {
+    for (const [first] of signals) {
+      if (!first) continue;
+      try {
+        const { id } = defaultPayloadConverter.fromPayload<{ id?: unknown } | null>(first) ?? {};
+        if (typeof id === 'string') ids.add(id);
+      } catch {
+        // What a troublemaker signaled cannot be read.
+      }
+    }
+  }
+  return ids;
+}
+
+/**
+ * I12: what was answered 2xx is in a history, or what it speaks of is settled without it. `settled` says whether a payment
+ * (undefined: the event names none) is known to the checkout.
+ */
+export function nothingLost(
+  world: World,
+  settled: (checkout: string, intent: string | undefined) => boolean,
+): void {
+  const taken = eventsInHistories(world.server.all());
+  for (const { id, type, checkout, intent } of acknowledgedMoney(world)) {
+    if (taken.has(id) || settled(checkout, intent)) continue;
+    throw new Violation('I12', `${type} ${id} of ${checkout} was acknowledged, and no history has it`);
+  }
+}

@@ -1,0 +1,81 @@
+import { Random } from '../support/simulation/random.js';
+import type { Action, Scenario } from './scenario.js';
+
+const second = 1_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+
+/**
+ * Mixtures that chance alone makes too seldom, each of which a planted bug needed to be seen. Each draws from a stream of its
+ * own: one more of them leaves the schedules of all other seeds as they were.
+ */
+export function addRarities(seed: number, scenario: Scenario): void {
+  redialsAfterLoss(new Random(seed + 11_000_003), scenario);
+  ownMoneyCalledLate(new Random(seed + 19_000_013), scenario);
+  copiesToBeHonoured(new Random(seed + 17_000_023), scenario);
+}
+
+const firstCall = ({ actions }: Scenario, purchase: number) =>
+  actions.find((one) => one.kind === 'agent' && one.purchase === purchase) as
+    Extract<Action, { kind: 'agent' }> | undefined;
+
+const hasCopyAtAnotherPrice = ({ actions }: Scenario, purchase: number) =>
+  actions.some((one) => one.kind === 'stray' && one.purchase === purchase && one.amountOff !== undefined);
+
+/** A run is gone while something of it can still be paid, and the caller rings again, or a pass comes by, before that is over. */
+function redialsAfterLoss(random: Random, scenario: Scenario): void {
+  for (const purchase of scenario.purchases.keys()) {
+    const call = firstCall(scenario, purchase);
+    if (!call || !random.chance(0.1)) continue;
+    // A run that is started again for money at another price is left to a person: it would not come to rest.
+    if (hasCopyAtAnotherPrice(scenario, purchase)) continue;
+    if (random.chance(0.5)) call.rails = ['paymentLink'];
+    const { walletDeadlineMs } = scenario.policy;
+    const at = call.at + random.pick([0, walletDeadlineMs]) + random.between(2 * second, 15 * second);
+    const what = random.pick(['lose_history', 'lose_history', 'terminate'] as const);
+    scenario.actions.push({ at, kind: 'ops', purchase, what });
+    const again: Action = {
+      at: at + random.pick([second, 10 * second, minute]),
+      kind: 'agent',
+      purchase,
+      call: `redial-${purchase}`,
+      ...(call.rails && { rails: call.rails }),
+    };
+    const pass: Action = {
+      at: at + random.between(3 * minute, 8 * minute),
+      kind: 'ops',
+      purchase,
+      what: 'reconcile',
+    };
+    scenario.actions.push(...(random.chance(0.6) ? [again] : [pass]));
+  }
+}
+
+/** Where late money is honoured: nobody pays in time, and after the end twice, or another sum than was agreed to. */
+function copiesToBeHonoured(random: Random, scenario: Scenario): void {
+  if (!random.chance(0.06)) return;
+  // As above.
+  const { actions } = scenario;
+  if (actions.some((one) => one.kind === 'ops' && one.purchase === 0)) return;
+  scenario.policy.latePayment = 'honour';
+  const { caller } = scenario.purchases[0]!;
+  caller.wallet.does = 'ignore';
+  caller.page = [];
+  const { walletDeadlineMs, linkDeadlineMs } = scenario.policy;
+  const at = 2 * (walletDeadlineMs + linkDeadlineMs) + random.pick([minute, hour]);
+  const by = () => random.pick(['payment', 'page'] as const);
+  const copy = (later: number): Action => ({ at: at + later, kind: 'stray', purchase: 0, by: by() });
+  // At the right price only one of two may be kept.
+  if (random.chance(0.5)) scenario.actions.push(copy(0), copy(random.pick([0, second, hour])));
+  else scenario.actions.push({ ...copy(0), amountOff: random.pick([-100, 100, 900]) } as Action);
+}
+
+/** Somebody with Temporal's CLI says of what a checkout was paid by that it came late: it would go back, and the goods are gone. */
+function ownMoneyCalledLate(random: Random, scenario: Scenario): void {
+  for (const purchase of scenario.purchases.keys()) {
+    if (!random.chance(0.08)) continue;
+    const { walletDeadlineMs, linkDeadlineMs } = scenario.policy;
+    const at = 2 * (walletDeadlineMs + linkDeadlineMs) + random.pick([minute, hour]);
+    scenario.actions.push({ at, kind: 'ops', purchase, what: 'forged_late' });
+  }
+}

@@ -1,0 +1,296 @@
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import Stripe from 'stripe';
+import { attemptPayment } from '../../local/simulators/stripe/charges.js';
+import { paySession } from '../../local/simulators/stripe/checkout-sessions.js';
+import { eventEnvelope } from '../../local/simulators/stripe/events.js';
+import { newIntent } from '../../local/simulators/stripe/payment-intents.js';
+import { failRefund } from '../../local/simulators/stripe/refunds.js';
+import { checkoutWorkflowId } from '../../contracts/checkout.js';
+import { refundLedgerWorkflowId, refundWorkflowId } from '../../contracts/refund.js';
+import { unmatchedPaymentStart, unmatchedPaymentWorkflowType } from '../../contracts/unmatched-payment.js';
+import type { RefundState } from '../../domain/refund-state.js';
+import { publicUrl, webhookSecret } from '../support/simulation/product.js';
+import { ServiceRefusal } from '../support/simulation/temporal-server.js';
+import type { Agents } from './agents.js';
+import type { Oracle } from './oracle.js';
+import type { Action } from './scenario.js';
+import { beginning, type World } from './world.js';
+
+type Of<Kind extends Action['kind']> = Extract<Action, { kind: Kind }>;
+
+const signer = new Stripe('sk_test_forger', { telemetry: false });
+const json = (value: unknown): Payload => defaultPayloadConverter.toPayload(value);
+const unreadable: Payload = {
+  metadata: { encoding: Buffer.from('json/plain') },
+  data: Buffer.from('{nonsense'),
+};
+
+/** Those who act beside the product: people with Stripe's dashboard or Temporal's UI, forgers, the platform itself. */
+export class Troublemakers {
+  readonly #world: World;
+  readonly #agents: Agents;
+  readonly #oracle: Oracle;
+
+  constructor(world: World, agents: Agents, oracle: Oracle) {
+    this.#world = world;
+    this.#agents = agents;
+    this.#oracle = oracle;
+  }
+
+  /** Somebody with the dashboard of the tenant's Stripe account. */
+  async byHand({ purchase, what }: Of<'byHand'>): Promise<void> {
+    const { standIns, story, tenants, scenario } = this.#world;
+    const { world } = standIns;
+    const account = tenants.get(scenario.purchases[purchase]!.tenant)?.stripeAccount ?? null;
+    const ids = this.#agents.checkouts[purchase]!;
+    const charge = Object.values(world.state.charges).find(
+      ({ object }) => object.paid && ids.has(object.metadata['vc_checkout'] ?? ''),
+    )?.object;
+    switch (what) {
+      case 'refund': {
+        if (!charge) return;
+        const headers = {
+          authorization: 'Bearer sk_test_dashboard',
+          'idempotency-key': `dashboard ${story.counts.get('dashboard refund') ?? 0}`,
+          ...(account !== null && { 'stripe-account': account }),
+        };
+        const body = new URLSearchParams({ charge: charge.id, amount: '700' }).toString();
+        story.tell('dashboard', `gives 700 of ${charge.id.slice(0, 9)} back`, 'dashboard refund');
+        await standIns.stripe({ method: 'POST', path: '/v1/refunds', headers, body });
+        return;
+      }
+      case 'dispute':
+        if (!charge) return;
+        charge.disputed = true;
+        story.tell('bank', `${charge.id.slice(0, 9)} is disputed`, 'dispute');
+        return;
+      case 'foreign_payment': {
+        const intent = newIntent(world, account, {
+          amount: 3_333,
+          currency: 'usd',
+          metadata: {},
+          description: 'elsewhere',
+        });
+        attemptPayment(world, intent, 'succeeded');
+        story.tell('dashboard', 'another shop on the account is paid', 'foreign payment');
+        return;
+      }
+      case 'fail_refund': {
+        const refund = Object.values(world.state.refunds).find(
+          ({ object }) => object.status === 'succeeded' && ids.has(object.metadata?.['vc_checkout'] ?? ''),
+        );
+        if (!refund) return;
+        failRefund(world, refund);
+        story.tell('bank', `sends the refund ${refund.object.id.slice(0, 9)} back`, 'refund failed later');
+      }
+    }
+  }
+
+  /** Somebody with the dashboard of the tenant's Stripe account who makes once more what a checkout was to be paid by. */
+  async stray({ purchase, by, amountOff = 0 }: Of<'stray'>): Promise<void> {
+    const { standIns, story, tenants, scenario } = this.#world;
+    const { world } = standIns;
+    const { tenant, amount: price } = scenario.purchases[purchase]!;
+    const account = tenants.get(tenant)?.stripeAccount ?? null;
+    const ids = this.#agents.checkouts[purchase]!;
+    const { intents, sessions, authorizations } = world.state;
+    const marks = [intents, sessions, authorizations].flatMap((all) =>
+      Object.values<{ object: { metadata: Record<string, string> | null } }>(all).map(
+        ({ object }) => object.metadata ?? {},
+      ),
+    );
+    const metadata = marks.findLast((mark) => ids.has(mark['vc_checkout'] ?? ''));
+    if (!metadata) return;
+    const amount = price + amountOff;
+    if (by === 'payment') {
+      const intent = newIntent(world, account, { amount, currency: 'usd', metadata, description: 'a copy' });
+      this.#oracle.stray(intent.object.id);
+      attemptPayment(world, intent, 'succeeded');
+    } else {
+      const copies = story.counts.get('stray page') ?? 0;
+      const fields: Record<string, string> = {
+        mode: 'payment',
+        'line_items[0][quantity]': '1',
+        'line_items[0][price_data][currency]': 'usd',
+        'line_items[0][price_data][unit_amount]': String(amount),
+        'line_items[0][price_data][product_data][name]': 'a copy',
+        success_url: 'https://example.com/',
+      };
+      for (const [name, value] of Object.entries(metadata)) {
+        fields[`metadata[${name}]`] = value;
+        fields[`payment_intent_data[metadata][${name}]`] = value;
+      }
+      const headers = {
+        authorization: 'Bearer sk_test_dashboard',
+        'idempotency-key': `copy ${copies}`,
+        ...(account !== null && { 'stripe-account': account }),
+      };
+      const body = new URLSearchParams(fields).toString();
+      const answer = await standIns.stripe({ method: 'POST', path: '/v1/checkout/sessions', headers, body });
+      const { id } = JSON.parse(answer?.body ?? '') as { id: string };
+      const record = sessions[id]!;
+      paySession(world, record, 'succeeded');
+      const { payment_intent: intent } = record.object;
+      if (typeof intent === 'string') this.#oracle.stray(intent);
+    }
+    story.tell(
+      'dashboard',
+      `a copy of ${metadata['vc_checkout']?.slice(-8)} is paid: ${amount}`,
+      `stray ${by}`,
+    );
+    this.#world.onVendorChange();
+  }
+
+  /** Somebody with Temporal's UI or CLI. */
+  async ops({ purchase, what, back }: Of<'ops'>): Promise<void> {
+    const { server, story, scenario } = this.#world;
+    const { tenant } = scenario.purchases[purchase]!;
+    if (what === 'reconcile') {
+      story.tell('ops', 'start a pass of reconciliation', 'ops reconcile');
+      // Without Temporal there is none.
+      return this.#world.reconcile(120_000).catch(() => undefined);
+    }
+    if (what === 'terminate_refund' || what === 'reset_refund') return this.#stopRefund(purchase, what, back);
+    if (what === 'forged_late') return this.#callLate(purchase);
+    const checkout = [...this.#agents.checkouts[purchase]!].at(-1);
+    if (checkout === undefined) return;
+    const id = checkoutWorkflowId(tenant, checkout);
+    if (!server.current(id)?.isOpen && what !== 'forged_decision') return;
+    story.tell('ops', `${what} ${id.slice(-8)}`, `ops ${what}`);
+    try {
+      switch (what) {
+        case 'cancel':
+          return server.cancel(id);
+        case 'terminate':
+          this.#oracle.stopped(checkout);
+          return await server.terminate(id);
+        case 'lose_history':
+          this.#oracle.lost(checkout);
+          return await server.lose(id);
+        case 'reset':
+          if (this.#world.time.now > beginning + 24 * 3_600_000) story.count('reset a day later');
+          this.#oracle.reset(checkout);
+          await server.reset(id, back ?? 1);
+          return;
+        case 'junk_signal':
+          server.signal(id, 'paymentEventReceived', [unreadable]);
+          server.signal(id, 'paymentEventReceived', [json(null)]);
+          server.signal(id, 'paymentEventReceived', [json({ v: 2, id: 7 })]);
+          server.signal(id, 'noSuchSignal', []);
+          return;
+        case 'forged_signal':
+          for (const kind of ['payment.succeeded', 'authorization.approved', 'message.undelivered'])
+            server.signal(id, 'paymentEventReceived', [
+              json({ v: 1, id: `evt_${kind}`, kind, objectId: 'forged' }),
+            ]);
+          return;
+        case 'forged_decision':
+          for (const [refundId, { memo }] of this.#agents.refunds) {
+            const run = server.current(refundWorkflowId(tenant, refundId));
+            if (!run?.isOpen || memo.state.status !== 'awaiting_approval') continue;
+            server.signal(run.workflowId, 'refundDecided', [json({ signedDecision: 'e30.e30.forged' })]);
+            const key = this.#customerOf(id);
+            server.signal(refundLedgerWorkflowId(tenant, key), 'refundSettled', [
+              json({ refundId, outcome: 'void' }),
+            ]);
+          }
+      }
+    } catch (error) {
+      if (!(error instanceof ServiceRefusal)) throw error;
+    }
+  }
+
+  /** Signals with start, as the relay does for money that nobody waits for; the event is made up, the payment is not. */
+  #callLate(purchase: number): void {
+    const { server, standIns, story, scenario } = this.#world;
+    const { tenant } = scenario.purchases[purchase]!;
+    const ids = this.#agents.checkouts[purchase]!;
+    const paid = Object.values(standIns.world.state.intents).find(
+      ({ object }) => object.status === 'succeeded' && ids.has(object.metadata['vc_checkout'] ?? ''),
+    )?.object;
+    const checkoutId = paid?.metadata['vc_checkout'];
+    if (!paid || checkoutId === undefined) return;
+    const { workflowId, args, workflowTaskTimeout, memo } = unmatchedPaymentStart(tenant, checkoutId);
+    const event = { v: 1, id: 'evt_late', kind: 'payment.succeeded', objectId: paid.id };
+    story.tell('ops', `signal ${paid.id.slice(0, 9)} as late money`, 'ops forged_late');
+    server.signalWithStart(
+      {
+        workflowId,
+        workflowType: unmatchedPaymentWorkflowType,
+        args: args.map(json),
+        memo: { state: json(memo.state) },
+        reuse: 'ALLOW_DUPLICATE',
+        conflict: 'USE_EXISTING',
+        taskTimeoutMs: workflowTaskTimeout,
+        startDelayMs: 0,
+      },
+      'paymentEventReceived',
+      [json(event)],
+    );
+  }
+
+  async #stopRefund(
+    purchase: number,
+    what: 'terminate_refund' | 'reset_refund',
+    back: number | undefined,
+  ): Promise<void> {
+    const { server, story, scenario, time } = this.#world;
+    const { tenant } = scenario.purchases[purchase]!;
+    const mine = [...this.#agents.refunds].filter(([, refund]) => refund.purchase === purchase);
+    const id = mine
+      .map(([refundId]) => refundWorkflowId(tenant, refundId))
+      .findLast((one) => server.current(one)?.isOpen);
+    const state = id && server.current(id)?.memo['state'];
+    if (!id || !state) return;
+    const { status, approval } = defaultPayloadConverter.fromPayload<RefundState>(state);
+    // Temporal brings signals back after a reset, and the decision among them is too old by then: see docs/going-live.md.
+    if (what === 'reset_refund' && approval?.decision !== undefined) return;
+    story.tell('ops', `${what} ${id.slice(-6)}, ${status}`, `ops ${what} ${status}`);
+    story.count(`ops ${what}`);
+    if (what === 'terminate_refund') return server.terminate(id);
+    if (time.now > beginning + 24 * 3_600_000) story.count('refund reset a day later');
+    await server.reset(id, back ?? 1);
+  }
+
+  #customerOf(workflowId: string): string {
+    const payload = this.#world.server.current(workflowId)?.memo['checkout'];
+    return payload ? defaultPayloadConverter.fromPayload<{ customerKey: string }>(payload).customerKey : '';
+  }
+
+  async platform({ what, ms = 1_000 }: Of<'platform'>): Promise<void> {
+    if (what === 'kill_worker') await this.#world.server.killWorker();
+    else if (what === 'kill_api') this.#world.killApi(ms);
+    else this.#world.temporalAway(ms);
+  }
+
+  /** A real event of Stripe's, changed or late, or none at all. */
+  async forgeWebhook({ purchase, what }: Of<'forgedWebhook'>): Promise<void> {
+    const { standIns, time, story, api } = this.#world;
+    const ids = this.#agents.checkouts[purchase]!;
+    const events = Object.values(standIns.world.state.events);
+    const event = events.findLast(({ object }) => {
+      const { metadata } = object as { metadata?: Record<string, string> };
+      return ids.has(metadata?.['vc_checkout'] ?? '');
+    });
+    if (!event || !api) return;
+    const body = { ...eventEnvelope(event) } as Record<string, unknown>;
+    if (what === 'other_account') Object.assign(body, { id: `${event.id}x`, account: 'acct_evil' });
+    if (what === 'livemode') Object.assign(body, { id: `${event.id}y`, livemode: true });
+    const payload = JSON.stringify(body);
+    const timestamp = Math.floor(time.now / 1_000) - (what === 'old' ? 301 : 0);
+    const signature = signer.webhooks.generateTestHeaderString({ payload, secret: webhookSecret, timestamp });
+    const own = event.account === null && what !== 'other_account';
+    const url = `${publicUrl}/webhooks/stripe${own ? '' : '/connect'}`;
+    for (let copy = 1; what === 'storm' && copy < 100; copy++)
+      await api.webhook(url, { 'stripe-signature': signature }, payload);
+    const status = await api.webhook(
+      url,
+      what === 'unsigned' ? {} : { 'stripe-signature': signature },
+      payload,
+    );
+    story.tell('internet', `a webhook ${what}: ${event.type}, answered ${status}`, `forged webhook ${what}`);
+  }
+}
+
+/** Epoch ms of a moment of a schedule. */
+export const momentOf = (at: number) => beginning + at;

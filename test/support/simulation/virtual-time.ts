@@ -1,0 +1,198 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import crypto from 'node:crypto';
+import { syncBuiltinESMExports } from 'node:module';
+import timersPromises from 'node:timers/promises';
+import { webcrypto } from 'node:crypto';
+import type { Random } from './random.js';
+
+/** A process of the simulated system. What a dead one awaited never comes back to it. */
+export interface Process {
+  alive: boolean;
+}
+
+/** Whose code runs now; empty for the vendors and people. */
+export const runningProcess = new AsyncLocalStorage<Process>();
+
+interface VirtualEvent {
+  at: number;
+  sequence: number;
+  run: (() => void | Promise<void>) | undefined;
+}
+
+const immediate = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/**
+ * One queue of events in virtual time. One event runs at a time, and the next only when everything the last one woke waits
+ * again for something virtual or has ended: so the order of things never depends on the machine.
+ */
+export class VirtualTime {
+  now: number;
+  /** Events run so far. */
+  steps = 0;
+  /** Called after each event, when nothing moves. */
+  afterEach: () => void = () => undefined;
+  readonly #heap: VirtualEvent[] = [];
+  #sequence = 0;
+  /** WebCrypto works in threads of its own: events wait for it. */
+  #outside = 0;
+
+  constructor(startAt: number) {
+    this.now = startAt;
+  }
+
+  at(time: number, run: () => void | Promise<void>): VirtualEvent {
+    const event: VirtualEvent = { at: Math.max(time, this.now), sequence: this.#sequence++, run };
+    this.#push(event);
+    return event;
+  }
+
+  after(ms: number, run: () => void | Promise<void>): VirtualEvent {
+    return this.at(this.now + ms, run);
+  }
+
+  cancel(event: VirtualEvent | undefined): void {
+    if (event) event.run = undefined;
+  }
+
+  /** For the code of a process that died meanwhile it never ends. */
+  sleep(ms: number): Promise<void> {
+    const process = runningProcess.getStore();
+    return new Promise((resolve) => {
+      this.after(ms, () => {
+        if (process?.alive !== false) resolve();
+      });
+    });
+  }
+
+  /** Runs all events up to `until`, epoch ms. */
+  async run(until: number): Promise<void> {
+    await this.settle();
+    for (;;) {
+      const next = this.#heap[0];
+      if (!next || next.at > until) break;
+      this.#pop();
+      if (!next.run) continue;
+      this.now = next.at;
+      this.steps++;
+      await next.run();
+      await this.settle();
+      this.afterEach();
+    }
+    this.now = Math.max(this.now, until);
+  }
+
+  async settle(): Promise<void> {
+    do await immediate();
+    while (this.#outside > 0);
+  }
+
+  /** Puts virtual time and seeded randomness under the product's code; returns what undoes it. */
+  install(random: Random): () => void {
+    const { Date: RealDate } = globalThis;
+    const clock = () => Math.floor(this.now);
+    const saved = {
+      now: RealDate.now,
+      setTimeout: globalThis.setTimeout,
+      clearTimeout: globalThis.clearTimeout,
+      setInterval: globalThis.setInterval,
+      clearInterval: globalThis.clearInterval,
+      random: Math.random,
+      sleep: timersPromises.setTimeout,
+      randomUUID: crypto.randomUUID,
+      randomBytes: crypto.randomBytes,
+    };
+    const { subtle } = webcrypto;
+    const names = ['importKey', 'sign', 'verify'] as const;
+    globalThis.Date = new Proxy(RealDate, {
+      construct: (target, args: unknown[], newTarget) =>
+        Reflect.construct(
+          target,
+          args.length === 0 ? [clock()] : args,
+          newTarget === globalThis.Date ? target : newTarget,
+        ) as object,
+      apply: () => new RealDate(clock()).toString(),
+    });
+    RealDate.now = clock;
+    Math.random = () => random.next();
+    const timer = (run: (...args: unknown[]) => void, ms = 0, ...args: unknown[]) => {
+      const process = runningProcess.getStore();
+      const event = this.after(Math.max(1, ms), () => {
+        if (process?.alive !== false) run(...args);
+      });
+      return Object.assign(event, { ref: () => event, unref: () => event, hasRef: () => true });
+    };
+    const forget = (event: unknown) => this.cancel(event as VirtualEvent | undefined);
+    globalThis.setTimeout = timer as unknown as typeof setTimeout;
+    globalThis.clearTimeout = forget;
+    globalThis.setInterval = () => {
+      throw new Error('no interval is known to the simulation');
+    };
+    globalThis.clearInterval = forget;
+    timersPromises.setTimeout = ((ms: number) => this.sleep(ms)) as typeof timersPromises.setTimeout;
+    crypto.randomUUID = () => uuid(random.bytes(16));
+    crypto.randomBytes = ((length: number) => random.bytes(length)) as unknown as typeof crypto.randomBytes;
+    for (const name of names) {
+      const real = webcrypto.subtle[name].bind(subtle) as (...args: unknown[]) => Promise<unknown>;
+      Object.defineProperty(subtle, name, {
+        configurable: true,
+        value: (...args: unknown[]) => {
+          this.#outside++;
+          return real(...args).finally(() => this.#outside--);
+        },
+      });
+    }
+    syncBuiltinESMExports();
+
+    return () => {
+      globalThis.Date = RealDate;
+      RealDate.now = saved.now;
+      globalThis.setTimeout = saved.setTimeout;
+      globalThis.clearTimeout = saved.clearTimeout;
+      globalThis.setInterval = saved.setInterval;
+      globalThis.clearInterval = saved.clearInterval;
+      Math.random = saved.random;
+      timersPromises.setTimeout = saved.sleep;
+      crypto.randomUUID = saved.randomUUID;
+      crypto.randomBytes = saved.randomBytes;
+      // The methods themselves are inherited: what shadows them goes.
+      for (const name of names) delete (subtle as unknown as Record<string, unknown>)[name];
+      syncBuiltinESMExports();
+    };
+  }
+
+  #push(event: VirtualEvent): void {
+    const heap = this.#heap;
+    let index = heap.push(event) - 1;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      if (!before(event, heap[parent]!)) break;
+      heap[index] = heap[parent]!;
+      index = parent;
+    }
+    heap[index] = event;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (!last || heap.length === 0) return;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++;
+      if (!before(heap[child]!, last)) break;
+      heap[index] = heap[child]!;
+      index = child;
+    }
+    heap[index] = last;
+  }
+}
+
+const before = (a: VirtualEvent, b: VirtualEvent) =>
+  a.at < b.at || (a.at === b.at && a.sequence < b.sequence);
+
+function uuid(bytes: Buffer): `${string}-${string}-${string}-${string}-${string}` {
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
+}

@@ -1,0 +1,32 @@
+import {
+  type ReconciliationInput,
+  type ReconciliationResult,
+  reconciliationStart,
+  reconciliationWorkflowType,
+} from '../../../contracts/reconciliation.js';
+import type { World } from './world.js';
+
+type Options = Omit<ReconciliationInput, 'v' | 'tenantId'>;
+
+/** Starts one reconciliation by hand. Nothing is too young for it unless a test says so. */
+export function startReconciliation(world: World, tenantId: string, options: Options = {}) {
+  const input: ReconciliationInput = { v: 1, tenantId, graceMs: 0, ...options };
+  return world.client.workflow.start(reconciliationWorkflowType, reconciliationStart(input, Date.now()));
+}
+
+/** Runs one to its end. */
+export async function reconcile(
+  world: World,
+  tenantId: string,
+  options: Options = {},
+): Promise<ReconciliationResult> {
+  const run = await startReconciliation(world, tenantId, options);
+  return (await run.result()) as ReconciliationResult;
+}
+
+/** Differences in short. */
+export function told({ differences }: ReconciliationResult, checkoutId?: string): string[] {
+  return differences
+    .filter((one) => checkoutId === undefined || one.checkoutId === checkoutId)
+    .map(({ kind, outcome }) => `${kind} ${outcome}`);
+}

@@ -1,0 +1,74 @@
+import { expect, inject } from 'vitest';
+import { Caller } from '../support/world/caller.js';
+import { checkoutTest } from '../support/world/checkout-test.js';
+import { replayAll } from '../support/world/invariants.js';
+import { startWorld, type World } from '../support/world/world.js';
+
+const test = checkoutTest();
+
+const onlyLink = { rails: ['paymentLink'] };
+
+/** The same caller in another call, at the system that has lost everything. */
+function again(caller: Caller, world: World): Caller {
+  const twin = new Caller(world, { tenant: caller.tenant, phone: caller.phone ?? null });
+  return Object.assign(twin, { ref: caller.ref });
+}
+
+test('a purchase that is made again after a data loss shuts what the lost run had opened, and takes the money for it', async ({
+  newCaller,
+  world: lost,
+}) => {
+  const [onPage, denied, asked] = [newCaller(), newCaller(), newCaller()];
+  const page = await onPage.begin({}, onlyLink);
+  await onPage.reach(page, 'awaiting_link');
+
+  const both = await denied.begin();
+  await denied.reach(both, 'awaiting_wallet');
+  await lost.standIns.deny(both);
+  await denied.reach(both, 'awaiting_link');
+
+  const wallet = await asked.begin();
+  await asked.reach(wallet, 'awaiting_wallet');
+
+  const session = async (id: string) => (await lost.standIns.session(id)).id;
+  const old = { page: await session(page), both: await session(both) };
+  // Nothing of the old system works from here on.
+  await Promise.all([...lost.workers].map((worker) => worker.stop()));
+  const workflowBundle = inject('workflowBundle');
+  const temporalAddress = inject('temporalAddress');
+  const world = await startWorld({ temporalAddress, workflowBundle, successorOf: lost });
+  try {
+    const isShut = async (id: string) => (await world.stripe.checkout.sessions.retrieve(id)).status;
+    const callers = [again(onPage, world), again(denied, world), again(asked, world)] as const;
+
+    expect(await callers[0].begin({}, onlyLink)).toBe(page);
+    await callers[0].reach(page, 'awaiting_link');
+    expect(await isShut(old.page)).toBe('expired');
+    expect(await session(page)).not.toBe(old.page);
+    expect(await world.standIns.pay(page)).toBe(true);
+    await callers[0].reach(page, 'paid');
+
+    // A page was open, so the wallet had been answered: it may be asked again.
+    expect(await callers[1].begin()).toBe(both);
+    await callers[1].reach(both, 'awaiting_wallet');
+    expect(await isShut(old.both)).toBe('expired');
+    expect(await world.standIns.approve(both, { grants: 'payment' })).toBe(true);
+    await callers[1].reach(both, 'paid');
+
+    // A request that nobody can find: nothing else is opened beside it, and its answer counts.
+    expect(await callers[2].begin()).toBe(wallet);
+    await callers[2].reach(wallet, 'needs_attention');
+    expect(await world.standIns.authorizations(wallet)).toHaveLength(1);
+    expect(await world.standIns.approve(wallet, { grants: 'payment' })).toBe(true);
+    await callers[2].reach(wallet, 'paid');
+
+    const { charges } = await world.standIns.ledger();
+    for (const id of [page, both, wallet])
+      expect(charges.filter(({ metadata }) => metadata['vc_checkout'] === id)).toHaveLength(1);
+    await replayAll(world, workflowBundle);
+  } finally {
+    await world.close();
+    await lost.startWorker();
+  }
+  for (const caller of [onPage, denied, asked]) caller.checkouts.clear();
+});

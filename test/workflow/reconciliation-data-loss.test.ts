@@ -1,0 +1,117 @@
+import { expect, inject } from 'vitest';
+import { Caller } from '../support/world/caller.js';
+import { checkoutTest } from '../support/world/checkout-test.js';
+import { replayAll } from '../support/world/invariants.js';
+import { reconcile, told } from '../support/world/reconcile.js';
+import { RefundDesk } from '../support/world/refund-desk.js';
+import { startWorld, type World } from '../support/world/world.js';
+
+const test = checkoutTest();
+
+const onlyLink = { rails: ['paymentLink'] };
+
+/** The same caller at the system that has lost everything. */
+function again(caller: Caller, world: World): Caller {
+  const twin = new Caller(world, { tenant: caller.tenant, phone: caller.phone ?? null });
+  return Object.assign(twin, { ref: caller.ref, callId: caller.callId });
+}
+
+test('a Temporal that lost everything learns from Stripe what was paid, given back and left open', async ({
+  newCaller,
+  world: lost,
+}) => {
+  const sinceMs = Date.now() - 1_000;
+  const [byWallet, onPage, opener, twice, late] = [
+    newCaller(),
+    newCaller(),
+    newCaller(),
+    newCaller(),
+    newCaller({ tenant: 'brisk' }),
+  ];
+  const wallet = await byWallet.begin();
+  await byWallet.reach(wallet, 'awaiting_wallet');
+  await lost.standIns.approve(wallet, { grants: 'shared_payment_token' });
+  await byWallet.reach(wallet, 'paid');
+
+  const page = await onPage.begin({}, onlyLink);
+  await onPage.reach(page, 'awaiting_link');
+  await lost.standIns.pay(page);
+  await onPage.reach(page, 'paid');
+  const desk = new RefundDesk(onPage);
+  const refund = await desk.request(page, { amount: 900 });
+  await desk.reach(refund.refund_id, 'refunded');
+  await desk.refundedShown(page, 900);
+
+  const canceled = await twice.begin({}, onlyLink);
+  await twice.reach(canceled, 'awaiting_link');
+  await twice.cancel(canceled);
+  await twice.reach(canceled, 'canceled');
+  const second = await twice.begin({}, onlyLink);
+  await twice.reach(second, 'awaiting_link');
+  await lost.standIns.pay(second);
+  await twice.reach(second, 'paid');
+
+  const expired = await late.begin({}, onlyLink);
+  await late.reach(expired, 'expired');
+
+  const open = await opener.begin({}, onlyLink);
+  await opener.reach(open, 'awaiting_link');
+  opener.leavesOpen.add(open);
+
+  // Nothing of the old system works from here on.
+  await Promise.all([...lost.workers].map((worker) => worker.stop()));
+  const workflowBundle = inject('workflowBundle');
+  const world = await startWorld({
+    temporalAddress: inject('temporalAddress'),
+    workflowBundle,
+    successorOf: lost,
+  });
+  try {
+    const customers = {
+      byWallet: again(byWallet, world),
+      onPage: again(onPage, world),
+      twice: again(twice, world),
+    };
+    expect((await customers.byWallet.get(wallet)).status).toBe(404);
+
+    const result = await reconcile(world, 'acme', { sinceMs });
+    expect(result.reported).toBe(0);
+    expect(told(result, wallet)).toEqual(['payment_without_run repaired']);
+    expect(told(result, page)).toEqual(['payment_without_run repaired']);
+    expect(told(result, open)).toEqual(['live_page repaired']);
+    expect(await reconcile(world, 'brisk', { sinceMs })).toMatchObject({ differences: [] });
+
+    const paid = { state: 'paid', amount: 4_900, currency: 'usd', amount_captured: 4_900 };
+    expect((await customers.byWallet.get(wallet)).body).toMatchObject({ ...paid, amount_refunded: 0 });
+    expect((await customers.onPage.get(page)).body).toMatchObject({ ...paid, amount_refunded: 900 });
+    expect(await customers.onPage.quote()).toMatchObject({
+      status: 409,
+      body: { code: 'already_paid', checkout_id: page },
+    });
+    expect(told(result, canceled)).toEqual(['attempt_lost repaired']);
+    expect((await customers.twice.get(canceled)).body).toMatchObject({
+      state: 'expired',
+      amount_captured: 0,
+    });
+    expect(await customers.twice.quote()).toMatchObject({
+      status: 409,
+      body: { code: 'already_paid', checkout_id: second },
+    });
+    expect(await world.standIns.pay(open)).toBe(false);
+
+    const afterwards = new RefundDesk(customers.onPage);
+    expect((await afterwards.ask(page, { amount: 4_100 })).body).toMatchObject({
+      code: 'exceeds_refundable',
+    });
+    const rest = await afterwards.request(page, { amount: 4_000 });
+    await afterwards.reach(rest.refund_id, 'refunded');
+    await afterwards.refundedShown(page, 4_900);
+
+    expect(await reconcile(world, 'acme', { sinceMs })).toMatchObject({ differences: [] });
+    await replayAll(world, workflowBundle);
+  } finally {
+    await world.close();
+    await lost.startWorker();
+  }
+  for (const caller of [byWallet, onPage, opener, twice]) caller.checkouts.clear();
+});

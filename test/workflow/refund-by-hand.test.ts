@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { describe, expect } from 'vitest';
+import { checkoutTaskQueue, type CheckoutMemo } from '../../contracts/checkout.js';
+import { type RefundInput, refundWorkflowType, type RefundRequest } from '../../contracts/refund.js';
+import { checkoutTest } from '../support/world/checkout-test.js';
+import { type Refund, RefundDesk, refundTenant } from '../support/world/refund-desk.js';
+import { until } from '../support/world/until.js';
+
+const test = checkoutTest({ tenants: [refundTenant('acme')] });
+
+/** The ledger of the customer who paid. */
+async function ledgerOf(desk: RefundDesk, checkoutId: string) {
+  const { memo } = await desk.world.handleOf(desk.tenant, checkoutId).describe();
+  const { checkout } = memo as unknown as CheckoutMemo;
+  return desk.world.ledgerOf(desk.tenant, checkout.customerKey);
+}
+
+/** What a refund's run was started with, as anyone reads it in the Temporal UI. */
+async function inputOf(desk: RefundDesk, refund: Refund): Promise<RefundInput> {
+  const { events } = await desk.run(refund).fetchHistory();
+  const [payload] = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+  if (!payload) throw new Error('no input');
+  return defaultPayloadConverter.fromPayload<RefundInput>(payload);
+}
+
+async function rawSignal(desk: RefundDesk, workflowId: string, name: string, data: string, encoding: string) {
+  const { client, namespace } = desk.world;
+  await client.workflowService.signalWorkflowExecution({
+    namespace,
+    workflowExecution: { workflowId },
+    signalName: name,
+    input: { payloads: [{ metadata: { encoding: Buffer.from(encoding) }, data: Buffer.from(data) }] },
+    requestId: randomUUID(),
+  });
+}
+
+const bytes = [
+  ['bytes that are not JSON', '{"v":1,', 'json/plain'],
+  ['an encoding nobody knows', 'whatever', 'application/x-unknown'],
+  ['an empty payload', '', 'json/plain'],
+  ['null', 'null', 'json/plain'],
+  ['a text', '"void"', 'json/plain'],
+  ['another form', '{"refundId":5,"outcome":"void","checkoutId":[],"paymentIntent":{}}', 'json/plain'],
+] as const;
+
+describe('whatever is signaled by hand', () => {
+  test.for(bytes)('stops no ledger: %s', async ([, data, encoding], { customer }) => {
+    const desk = new RefundDesk(customer);
+    const checkoutId = await desk.paid();
+    const first = await desk.request(checkoutId, { amount: 1_000 });
+    const { workflowId } = await ledgerOf(desk, checkoutId);
+    for (const name of ['refundSettled', 'paymentRefunded', 'anything']) {
+      await rawSignal(desk, workflowId, name, data, encoding);
+    }
+    await desk.reach(first.refund_id, 'refunded');
+    const second = await desk.request(checkoutId, { amount: 500 });
+    await desk.reach(second.refund_id, 'refunded');
+    await desk.refundedShown(checkoutId, 1_500);
+  });
+
+  test.for(bytes)('stops no refund: %s', async ([, data, encoding], { customer }) => {
+    const desk = new RefundDesk(customer);
+    const refund = await desk.held();
+    const { workflowId } = desk.run(refund);
+    for (const name of ['refundDecided', 'paymentEventReceived', 'anything']) {
+      await rawSignal(desk, workflowId, name, data, encoding);
+    }
+    await desk.explains(refund, 'without a valid form ignored');
+    expect((await desk.get(refund.refund_id)).body).toEqual(refund);
+    await desk.decide(refund, 'approve');
+    await desk.reach(refund.refund_id, 'refunded');
+  });
+
+  test('a claim that Stripe has refunded only makes the run look', async ({ customer, newCaller }) => {
+    const desk = new RefundDesk(customer);
+    const refund = await desk.held();
+    const claim = { v: 1, id: 'evt_1', kind: 'refund.updated', objectId: 're_1' };
+    await desk.run(refund).signal('paymentEventReceived', claim);
+    expect((await desk.get(refund.refund_id)).body).toEqual(refund);
+    const other = new RefundDesk(newCaller());
+    const done = await other.request(await other.paid(), { amount: 10 });
+    await other.reach(done.refund_id, 'refunded');
+    await other.run(done).signal('paymentEventReceived', { ...claim, id: 'evt_2', kind: 'refund.failed' });
+    expect((await other.get(done.refund_id)).body.state).toBe('refunded');
+  });
+
+  test('a claim that a refund came to nothing does not lower what counts towards the threshold', async ({
+    customer,
+  }) => {
+    const desk = new RefundDesk(customer);
+    const checkoutId = await desk.paid(4_900);
+    const first = await desk.request(checkoutId, { amount: 4_000 });
+    await desk.reach(first.refund_id, 'refunded');
+    const ledger = await ledgerOf(desk, checkoutId);
+    await ledger.signal('refundSettled', { refundId: first.refund_id, outcome: 'void' });
+    const second = await desk.askAnew(await desk.paid(4_900), { amount: 2_000 });
+    expect([second.status, second.body.state]).toEqual([202, 'awaiting_approval']);
+  });
+
+  test('a claim that a refund came to nothing frees nothing that Stripe gave back', async ({ customer }) => {
+    const desk = new RefundDesk(customer);
+    const checkoutId = await desk.paid(4_900);
+    const first = await desk.request(checkoutId, { amount: 4_000 });
+    await desk.reach(first.refund_id, 'refunded');
+    const ledger = await ledgerOf(desk, checkoutId);
+    await ledger.signal('refundSettled', { refundId: first.refund_id, outcome: 'void' });
+    const second = await desk.askAnew(checkoutId, { amount: 901 });
+    expect([second.status, second.body.code]).toEqual([409, 'exceeds_refundable']);
+    expect((await desk.atStripe(checkoutId)).amounts).toEqual([4_000]);
+  });
+});
+
+describe('a refund typed into Temporal by hand', () => {
+  test.for<[string, (request: RefundRequest) => RefundRequest]>([
+    ['a copy of another one', (request) => request],
+    ['one under another policy', (request) => ({ ...request, policy: { threshold: { usd: 1_000_000 } } })],
+    ['one without a seal', (request) => ({ ...request, seal: '' })],
+  ])('is not let through by the ledger: %s', async ([, edit], { customer }) => {
+    const desk = new RefundDesk(customer);
+    const refund = await desk.held();
+    const { request } = await inputOf(desk, refund);
+    const ledger = await ledgerOf(desk, refund.checkout_id);
+    const refundId = `rf_${randomUUID().replaceAll('-', '').slice(0, 30)}`;
+    const forged = edit({ ...request, refundId, amount: 10 });
+    const update = ledger.executeUpdate<unknown, [RefundRequest]>('requestRefund', { args: [forged] });
+    await expect(update).rejects.toMatchObject({ cause: { type: 'not_sealed' } });
+    expect((await desk.get(refundId)).status).toBe(404);
+    expect((await desk.atStripe(refund.checkout_id)).amounts).toEqual([]);
+  });
+
+  test('harms no ledger when it is no request at all', async ({ customer }) => {
+    const desk = new RefundDesk(customer);
+    const refund = await desk.held();
+    const ledger = await ledgerOf(desk, refund.checkout_id);
+    for (const argument of [null, 5, 'x', {}, { refundId: refund.refund_id }]) {
+      const update = ledger.executeUpdate<unknown, [unknown]>('requestRefund', { args: [argument] });
+      await expect(update).rejects.toThrow();
+    }
+    await expect(ledger.executeUpdate('requestRefund')).rejects.toThrow();
+    const other = await desk.request(await desk.paid(), { amount: 10 });
+    expect(other.state).toBe('awaiting_approval');
+  });
+
+  test.for(['under its own id, again', 'under another id'])(
+    'moves no money that needs a person, copied %s',
+    async (id, { customer, world }) => {
+      const desk = new RefundDesk(customer);
+      const refund = await desk.held();
+      const input = await inputOf(desk, refund);
+      const own = id.startsWith('under its own');
+      if (own) await desk.run(refund).terminate('by hand');
+      const handle = await world.client.workflow.start(refundWorkflowType, {
+        workflowId: own ? desk.run(refund).workflowId : `refund/acme/rf_${'2'.repeat(30)}`,
+        taskQueue: checkoutTaskQueue,
+        args: [{ ...input, verdict: { kind: 'automatic' } }],
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      });
+      const state = await until('the copy has been turned down', async () => {
+        const seen = await handle.query<{ status: string; failureReason?: string }>('status');
+        return seen.status !== 'submitting' && seen;
+      });
+      expect(state).toMatchObject({ status: 'rejected', failureReason: 'not_approved' });
+      expect((await desk.atStripe(refund.checkout_id)).amounts).toEqual([]);
+    },
+  );
+});
+
+describe('the customer’s ledger', () => {
+  test('keeps its book when it is canceled in the Temporal UI', async ({ customer }) => {
+    const desk = new RefundDesk(customer);
+    const [one, two] = [await desk.paid(4_900), await desk.paid(4_900)];
+    const first = await desk.request(one, { amount: 4_000 });
+    await desk.reach(first.refund_id, 'refunded');
+    const ledger = await ledgerOf(desk, one);
+    await ledger.cancel();
+    const second = await desk.request(two, { amount: 4_000 });
+    expect(second.approval?.required_because).toBe('customer_total');
+    expect((await ledger.describe()).status.name).toBe('RUNNING');
+    await desk.decide(second, 'approve');
+    await desk.reach(second.refund_id, 'refunded');
+    await desk.refundedShown(two, 4_000);
+  });
+});

@@ -1,0 +1,118 @@
+import { describe, expect } from 'vitest';
+import { checkoutTest } from '../support/world/checkout-test.js';
+
+const it = checkoutTest();
+
+describe.concurrent('switching to another rail', () => {
+  it('shuts the open one first and goes on with the other', async ({ customer, world }) => {
+    const id = await customer.begin();
+    const waiting = await customer.reach(id, 'awaiting_wallet');
+    expect(waiting.allowed).toEqual(['cancel', 'rail:paymentLink']);
+    expect((await customer.switchTo(id, 'paymentLink')).status).toBe(200);
+    const onLink = await customer.reach(id, 'awaiting_link');
+    expect(onLink.allowed).toEqual(['cancel']);
+    expect((await world.standIns.authorization(id)).status).toBe('canceled');
+    await world.standIns.pay(id);
+    expect(await customer.account(id, 'paid')).toEqual({
+      reason: undefined,
+      attempts: ['linkWallet ended (switched)', 'paymentLink paid'],
+      story: [
+        'started starting',
+        'wallet_asked awaiting_wallet linkWallet',
+        'closing closing linkWallet (switched)',
+        'rail_closed closing linkWallet (switched)',
+        'link_opened sending_link paymentLink',
+        'link_sent awaiting_link paymentLink',
+        'paid paid paymentLink',
+      ],
+    });
+  });
+
+  it('texts the number that was given with the switch', async ({ newCaller, world }) => {
+    const customer = newCaller({ phone: null, email: 'grace@example.com' });
+    const id = await customer.begin();
+    await customer.reach(id, 'awaiting_wallet');
+    const phone = '+15559990001';
+    expect((await customer.switchTo(id, 'paymentLink', { phone })).status).toBe(200);
+    await customer.reach(id, 'awaiting_link');
+    expect(await world.standIns.messages(phone)).toHaveLength(1);
+    await world.standIns.pay(id);
+    await customer.reach(id, 'paid');
+  });
+
+  it('may be repeated', async ({ customer, world }) => {
+    const id = await customer.begin();
+    await customer.reach(id, 'awaiting_wallet');
+    await customer.switchTo(id, 'paymentLink');
+    await customer.reach(id, 'awaiting_link');
+    const again = await customer.switchTo(id, 'paymentLink');
+    expect([again.status, again.replayed, again.body.state]).toEqual([200, true, 'awaiting_link']);
+    expect(await world.standIns.messages(customer.phone ?? '')).toHaveLength(1);
+    await world.standIns.pay(id);
+    await customer.reach(id, 'paid');
+  });
+
+  it('twice at once is one switch', async ({ customer, world }) => {
+    const id = await customer.begin();
+    await customer.reach(id, 'awaiting_wallet');
+    const answers = await Promise.all([1, 2, 3].map(() => customer.switchTo(id, 'paymentLink')));
+    expect(answers.filter(({ status }) => status !== 200 && status !== 409)).toEqual([]);
+    await customer.reach(id, 'awaiting_link');
+    expect(await world.standIns.messages(customer.phone ?? '')).toHaveLength(1);
+    await customer.cancel(id);
+    await customer.reach(id, 'canceled');
+  });
+
+  it('is refused for a rail that was tried before', async ({ customer, world }) => {
+    const id = await customer.begin();
+    await customer.reach(id, 'awaiting_wallet');
+    await customer.switchTo(id, 'paymentLink');
+    await customer.reach(id, 'awaiting_link');
+    const { status, body } = await customer.switchTo(id, 'linkWallet');
+    expect([status, body.code]).toEqual([409, 'rail_unavailable']);
+    await world.standIns.pay(id);
+    await customer.reach(id, 'paid');
+  });
+
+  it('is refused for a rail that the plan does not hold', async ({ customer }) => {
+    const id = await customer.begin({}, { rails: ['linkWallet'] });
+    await customer.reach(id, 'awaiting_wallet');
+    const { status, body } = await customer.switchTo(id, 'paymentLink');
+    expect([status, body.code]).toEqual([409, 'rail_unavailable']);
+    await customer.cancel(id);
+    await customer.reach(id, 'canceled');
+  });
+
+  it('is refused, and changes nothing, when the number cannot be used', async ({ customer }) => {
+    const id = await customer.begin();
+    const before = await customer.reach(id, 'awaiting_wallet');
+    const { status, body } = await customer.switchTo(id, 'paymentLink', { phone: '12' });
+    expect([status, body.code]).toEqual([422, 'phone_invalid']);
+    expect((await customer.get(id)).body).toEqual(before);
+    await customer.cancel(id);
+    await customer.reach(id, 'canceled');
+  });
+
+  it('is refused after the end', async ({ customer, world }) => {
+    const id = await customer.begin();
+    await customer.reach(id, 'awaiting_wallet');
+    await world.standIns.approve(id);
+    await customer.reach(id, 'paid');
+    const { status, body } = await customer.switchTo(id, 'paymentLink');
+    expect([status, body.code]).toEqual([409, 'rail_unavailable']);
+  });
+
+  it('finds the payment when the caller approved in the same moment', async ({ customer, world }) => {
+    const id = await customer.begin();
+    await customer.reach(id, 'awaiting_wallet');
+    const [approved] = await Promise.all([world.standIns.approve(id), customer.switchTo(id, 'paymentLink')]);
+    if (approved) {
+      await customer.reach(id, 'paid');
+      expect(await world.standIns.messages(customer.phone ?? '')).toEqual([]);
+    } else {
+      await customer.reach(id, 'awaiting_link');
+      await world.standIns.pay(id);
+      await customer.reach(id, 'paid');
+    }
+  });
+});

@@ -1,0 +1,109 @@
+import {
+  setCurrentDetails,
+  setDefaultSignalHandler,
+  setHandler,
+  upsertMemo,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
+import { type PaymentEvent, paymentEventReceived } from '../../contracts/payment-event.js';
+import { latePaymentAttribute } from '../../contracts/search-attributes.js';
+import {
+  explainUnmatchedPayment as explainQuery,
+  type UnmatchedPaymentInput,
+  type UnmatchedPaymentMemo,
+  unmatchedPaymentStatus,
+} from '../../contracts/unmatched-payment.js';
+import { explainLatePayments } from '../../domain/explain-late-payment.js';
+import {
+  honouredPayment,
+  type LatePayment,
+  type LatePaymentState,
+  withLatePayment,
+} from '../../domain/late-payment.js';
+import { EventInbox } from './event-inbox.js';
+
+/** Objects looked into; each costs activities, and anyone with access to Temporal can name one. */
+const maxObjects = 100;
+
+/** The payments of one checkout that nobody waited for. Registers every handler when made. */
+export class UnmatchedRun {
+  readonly input: UnmatchedPaymentInput;
+  state: LatePaymentState = { version: 0, payments: [] };
+  readonly #inbox = new EventInbox(() => this.#showDetails());
+  readonly #events: PaymentEvent[] = [];
+  readonly #named = new Set<string>();
+  readonly #claimed = new Set<string>();
+  readonly #waiters = new Set<EventInbox>();
+
+  constructor(input: UnmatchedPaymentInput) {
+    this.input = input;
+    setHandler(paymentEventReceived, (received) => this.#receive(received), {
+      description: 'A webhook about money of this checkout',
+    });
+    setDefaultSignalHandler(() => {
+      this.#inbox.countInvalid();
+    });
+    setHandler(unmatchedPaymentStatus, () => this.state, { description: 'The late payments' });
+    setHandler(explainQuery, () => this.#explain(), { description: 'What was done with them, and why' });
+    this.#showDetails();
+  }
+
+  get hasEvents(): boolean {
+    return this.#events.length > 0;
+  }
+
+  nextEvent(): PaymentEvent | undefined {
+    return this.#events.shift();
+  }
+
+  /** Whether another payment of the checkout than this one was honoured. */
+  honouredOther(paymentIntent: string): boolean {
+    const honoured = honouredPayment(this.state);
+    return honoured !== undefined && honoured.paymentIntent !== paymentIntent;
+  }
+
+  /** True for the first who asks: several events speak of one payment. */
+  claim(paymentIntent: string): boolean {
+    if (this.#claimed.has(paymentIntent)) return false;
+    this.#claimed.add(paymentIntent);
+    return true;
+  }
+
+  /** An inbox that hears of every event from now on. */
+  openInbox(): EventInbox {
+    const inbox = new EventInbox(() => undefined);
+    this.#waiters.add(inbox);
+    return inbox;
+  }
+
+  /** What became of a payment; it is visible outside at once. False when that is no news. */
+  learn(payment: LatePayment): boolean {
+    const before = this.state;
+    this.state = withLatePayment(before, payment);
+    if (this.state === before) return false;
+    upsertMemo({ state: this.state } satisfies UnmatchedPaymentMemo);
+    upsertSearchAttributes([{ key: latePaymentAttribute, value: payment.status }]);
+    this.#showDetails();
+    return true;
+  }
+
+  #receive(received: unknown): void {
+    const event = this.#inbox.receive(received);
+    if (!event) return;
+    for (const inbox of this.#waiters) inbox.announce();
+    // A refund of a payment that is being settled: whoever settles it was woken.
+    if (event.kind.startsWith('refund.') || this.#named.has(event.objectId)) return;
+    if (this.#named.size >= maxObjects) return this.#inbox.countInvalid();
+    this.#named.add(event.objectId);
+    this.#events.push(event);
+  }
+
+  /** What ops see in the Temporal UI is what `explain` says. Writes nothing to the history. */
+  #showDetails(): void {
+    setCurrentDetails(this.#explain());
+  }
+
+  #explain(): string {
+    return explainLatePayments(this.input.checkoutId, this.state, this.#inbox.counts);
+  }
+}
