@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type Stripe from 'stripe';
 import type { z } from 'zod';
 import type { CheckoutMemo } from '../../contracts/checkout.js';
-import { attemptId } from '../../contracts/ids.js';
+import { attemptId, attemptOf, isCheckoutId } from '../../contracts/ids.js';
 import { isTerminal } from '../../domain/checkout-state.js';
 import { honouredPayment } from '../../domain/late-payment.js';
 import { amountProblem, type Money } from '../../domain/money.js';
@@ -108,7 +108,9 @@ function requireChargeable(money: Money, tenant: Tenant): void {
 
 /**
  * The attempt a new quote belongs to: the open one, or the first free number behind attempts that ended without money.
- * A paid one stands in the way unless the agent says, by `after`, that the caller buys the same thing again.
+ * A paid one stands in the way unless the agent says, by `after`, that the caller buys the same thing again. Numbers up to
+ * that one are not looked at: the oldest attempts may be forgotten by now, and a free number among them would make the same
+ * wish, said twice, two purchases.
  */
 async function findAttempt(
   client: Client,
@@ -117,12 +119,10 @@ async function findAttempt(
   money: Money,
   after: string | undefined,
 ): Promise<{ checkoutId: string; existing?: CheckoutMemo }> {
-  const [, afterNumber] = new RegExp(`^co_${hash}_(\\d{1,4})$`).exec(after ?? '') ?? [];
-  if (after !== undefined && afterNumber === undefined) {
-    throw new Problem('invalid_request', { detail: '`after` is not a checkout of this purchase' });
-  }
-  for (let number = 1; number <= maxAttempts; number++) {
-    const checkoutId = attemptId(`co_${hash}`, number);
+  const purchase = `co_${hash}`;
+  const first = after === undefined ? 1 : (await requirePaid(client, tenantId, purchase, after)) + 1;
+  for (let number = first; number < first + maxAttempts; number++) {
+    const checkoutId = attemptId(purchase, number);
     const existing = await readCheckout(client, tenantId, checkoutId);
     if (!existing) return { checkoutId };
     const { status } = existing.state;
@@ -131,10 +131,25 @@ async function findAttempt(
       if (amount === money.amount && currency === money.currency) return { checkoutId, existing };
       throw new Problem('purchase_open', { checkout_id: checkoutId });
     }
-    const paid = status === 'paid' || honouredPayment(await readLatePayments(client, tenantId, checkoutId));
-    if (paid && number > Number(afterNumber ?? 0)) {
+    if (await isPaid(client, tenantId, existing)) {
       throw new Problem('already_paid', { checkout_id: checkoutId });
     }
   }
   throw new Problem('rate_limited', { detail: 'this purchase was attempted too often', retry_after: 3_600 });
+}
+
+/** The number of the checkout that `after` names. Only one that took money is a reason to buy the same thing again. */
+async function requirePaid(client: Client, tenantId: string, purchase: string, after: string) {
+  const attempt = isCheckoutId(after) ? attemptOf(after) : undefined;
+  const named = attempt?.purchase === purchase ? await readCheckout(client, tenantId, after) : undefined;
+  if (!attempt || !named || !(await isPaid(client, tenantId, named))) {
+    throw new Problem('invalid_request', { detail: '`after` is not a paid checkout of this purchase' });
+  }
+  return attempt.number;
+}
+
+/** Whether money was taken for it: by itself, or by a late payment that was honoured. */
+async function isPaid(client: Client, tenantId: string, { checkout, state }: CheckoutMemo): Promise<boolean> {
+  if (state.status === 'paid') return true;
+  return honouredPayment(await readLatePayments(client, tenantId, checkout.checkoutId)) !== undefined;
 }

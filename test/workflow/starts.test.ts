@@ -95,6 +95,27 @@ describe.concurrent('starting a checkout', () => {
     expect([late.status, late.body.code, late.body.checkout_id]).toEqual([409, 'already_paid', second]);
   });
 
+  it('again is refused after anything but a paid checkout of the purchase', async ({ customer, world }) => {
+    const wallet = { rails: ['linkWallet'] };
+    const declined = await customer.begin({}, wallet);
+    await customer.reach(declined, 'awaiting_wallet');
+    await world.standIns.deny(declined);
+    await customer.reach(declined, 'declined');
+    const paid = await customer.begin({}, wallet);
+    await customer.reach(paid, 'awaiting_wallet');
+    await world.standIns.approve(paid);
+    await customer.reach(paid, 'paid');
+    const attempt = (number: number | string) => paid.replace(/_2$/, `_${number}`);
+    const other = await customer.quote({ description: 'Other plan' });
+    const refused = [...[1, 3, 9999, 0, '02'].map(attempt), 'co_1'];
+    for (const after of [...refused, other.body.checkout_id]) {
+      const { status, body } = await customer.quote({ after });
+      expect([after, status, body.code]).toEqual([after, 400, 'invalid_request']);
+    }
+    const again = await customer.quote({ after: paid });
+    expect([again.status, again.body.checkout_id]).toEqual([201, attempt(3)]);
+  });
+
   it('again after it was declined is a new attempt', async ({ customer, world }) => {
     const rails = { rails: ['linkWallet'] };
     const first = await customer.begin({}, rails);
