@@ -38,6 +38,17 @@ function isCardNumber(digits: string): boolean {
 const ids =
   /(?<![\p{L}\p{N}])(?:[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|(?:[a-z]{2,4}_?)?(?=\d*[a-f])[\da-f]{30,64}(?:_\d{1,4})?)(?![\p{L}\p{N}])/giu;
 
+const day = String.raw`(?:(?:19|20)\d\d([-./])(?:0\d|1[0-2])\1[0-3]\d|[0-3]?\d([-./])[01]?\d\2(?:19|20)\d\d)`;
+const clock = String.raw`(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?(?:Z|[+-][01]\d:?[0-5]\d)?`;
+/** Dates, with or without the time of day: one in ten of some days would pass for a card. */
+const times = new RegExp(
+  String.raw`(?<![\p{L}\p{N}])${day}(?:(?:T|[^\p{L}\p{N}]{1,3})${clock})?(?![\p{L}\p{N}])`,
+  'gu',
+);
+
+/** What people, programs and phones put between the digits of one number: a few of any character that is no letter. */
+const digitRuns = /\d(?:[^\p{L}\p{N}]{0,5}\d)+/gu;
+
 /** Digits of any script to ASCII, full-width forms folded, invisible characters removed. */
 function normalise(text: string): string {
   return text
@@ -66,14 +77,11 @@ function startsWithCardNumber(run: string): boolean {
 
 /**
  * True when the text holds what looks like a payment card number: 13 to 19 digits with an issuer's prefix and a valid
- * check digit, also when broken up by spaces, dashes, dots, slashes or commas, in any script's digits, or with CVC or
- * expiry date stuck to it. Numbers spelled out in words are not recognised.
+ * check digit, also when broken up by up to five characters that are neither letters nor digits, in any script's digits, or
+ * with CVC or expiry date stuck to it. Numbers spelled out in words, or with letters between the digits, are not recognised.
  */
 export function containsCardNumber(text: string): boolean {
-  const runs =
-    normalise(text)
-      .replace(ids, 'x')
-      .match(/\d(?:[\s\p{Pd}\u2212.,/_·]{0,3}\d)+/gu) ?? [];
+  const runs = normalise(text).replace(ids, 'x').replace(times, 'x').match(digitRuns) ?? [];
   return runs.some((run) => {
     const groups = run.split(/\D+/);
     return groups.some((_, first) => {

@@ -64,10 +64,29 @@ describe('a card number is found', () => {
   });
 
   test('whatever the number and however it is broken up', () => {
-    const separators = fc.array(fc.constantFrom('', '', ' ', '-', '.', ' - ', '/', ',', '\u200b', '\u00a0'), {
-      minLength: 20,
-      maxLength: 20,
-    });
+    const separator = fc.constantFrom(
+      ...[
+        '',
+        '',
+        ' ',
+        '-',
+        '.',
+        ' - ',
+        '/',
+        ',',
+        '\u200b',
+        '\u00a0',
+        '|',
+        ':',
+        ' * ',
+        "'",
+        '\\',
+        '•',
+        ')(',
+        '     ',
+      ],
+    );
+    const separators = fc.array(separator, { minLength: 20, maxLength: 20 });
     fc.assert(
       fc.property(cardNumber, separators, (number, between) => {
         const text = [...number].map((digit, index) => `${digit}${between[index] ?? ''}`).join('');
@@ -94,10 +113,15 @@ describe('an innocent text is let through', () => {
     ['a time', '2026-11-21T08:37:47.123Z'],
     ['a time in seconds', '1795250267'],
     ['a time in milliseconds', '1795250267123'],
+    ['a phone number with a time', '+1 (555) 012-3001, 14:30'],
+    ['a range of times', '2026-11-30 08:30 - 2026-11-30 09:00'],
     ['an amount', '4900'],
     ['a large amount', '99999999'],
     ['a written amount', '$1,234,567.89'],
     ['a UUID', '6ba7b810-9dad-11d1-80b4-00c04fd430c8'],
+    ['amounts added up', '$49.00 + $12.50 = $61.50'],
+    ['several invoices', 'invoices #4711, #4712, #4713'],
+    ['a number of Asterisk', '1795250267.4242'],
     ['an order number', 'order 2026-000123'],
     ['a call id', 'CA5ef8732a3c49700934481addd5ce1659'],
     ['a Stripe id', 'cs_test_a1YS1URlnyQCN5fUUduORoQ7Pw41PJqDWkIVQCpJPqkfIhd6tVY8XB1OLY'],
@@ -119,8 +143,28 @@ describe('an innocent text is let through', () => {
     expect(numbers.map((n) => uuid(hash(n))).filter(containsCardNumber)).toEqual([]);
   });
 
-  test('20,000 times', () => {
-    const times = numbers.map((n) => new Date(Date.UTC(2026, 0, 1) + n * 1_234_567).toISOString());
+  test.each<[form: string, write: (time: { date: string; clock: string; ms: string }) => string]>([
+    ['as machines write them', ({ date, clock, ms }) => `${date}T${clock}.${ms}Z`],
+    ['as Python writes them', ({ date, clock, ms }) => `${date}T${clock}.${ms}987+02:00`],
+    ['without zone', ({ date, clock }) => `${date} ${clock}`],
+    ['with microseconds and zone', ({ date, clock, ms }) => `${date} ${clock}.${ms}987+00:00`],
+    ['with microseconds', ({ date, clock, ms }) => `${date} ${clock}.${ms}987`],
+    ['as logs have them', ({ date, clock, ms }) => `[${date} ${clock},${ms}]`],
+    ['day first', ({ date, clock }) => `${date.split('-').reverse().join('.')} ${clock}`],
+    ['day first, in slashes', ({ date, clock }) => `${date.split('-').reverse().join('/')}, ${clock}`],
+    ['between brackets', ({ date, clock }) => `(${date.replaceAll('-', '/')}) (${clock})`],
+  ])('20,000 times %s', (_form, write) => {
+    const times = numbers.map((n) => {
+      const [date = '', rest = ''] = new Date(Date.UTC(2026, 0, 1) + n * 1_234_567).toISOString().split('T');
+      return write({ date, clock: rest.slice(0, 8), ms: rest.slice(9, 12) });
+    });
     expect(times.filter(containsCardNumber)).toEqual([]);
+  });
+
+  test('20,000 phone numbers with the time of the call', () => {
+    const calls = numbers.map(
+      (n) => `+1 (555) 01${n % 10}-${String(n).padStart(5, '0').slice(1)}, 2026-11-30 08:37`,
+    );
+    expect(calls.filter(containsCardNumber)).toEqual([]);
   });
 });
