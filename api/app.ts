@@ -21,7 +21,7 @@ import { openApiDocument } from './openapi.js';
 import { Problem, sendProblem } from './problem.js';
 import { quoteRoutes } from './quotes/routes.js';
 import type { QuoteTokens } from './quotes/quote-token.js';
-import { decodedUrl, refuseCardData } from './refuse-card-data.js';
+import { decodedUrl, keepJsonText, refuseCardData } from './refuse-card-data.js';
 import { refundRoutes } from './refunds/routes.js';
 import type { RunWatch } from './run-watch.js';
 import { WebhookRelay } from './webhooks/relay.js';
@@ -98,7 +98,7 @@ export function createApp(dependencies: AppDependencies): Express {
 
   const v1 = express.Router();
   v1.use(authenticate(keys, tenant), limitRate(), requireJson);
-  v1.use(express.json({ limit: maxBody, inflate: false, type: () => true }));
+  v1.use(express.json({ limit: maxBody, inflate: false, type: () => true, verify: keepJsonText }));
   v1.use(refuseCardData, refuseReusedKeys());
   v1.use('/quotes', quoteRoutes(dependencies));
   v1.use('/checkouts', checkoutRoutes(dependencies));

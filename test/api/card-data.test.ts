@@ -65,6 +65,24 @@ describe('a card number is refused, not echoed and not logged', () => {
     await expectRefused(await api.post('/v1/quotes', quoteRequest({ amount: Number(testCards.visa) })));
   });
 
+  test.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])(
+    'in a field named %s, at any depth',
+    async (name) => {
+      for (const inner of [`{"${name}":"${card}"}`, `[[{"${name}":{"${name}":["${card}"]}}]]`]) {
+        const body = JSON.stringify(quoteRequest()).replace('{', `{"extra":${inner},`);
+        await expectRefused(await api.post('/v1/quotes', body));
+      }
+    },
+  );
+
+  test.each([
+    ['a text', `"reason":"${card}"`],
+    ['a name with escapes', String.raw`"re\u0061son":"4242 4242 4242\u00204242"`],
+    ['a number', `"reason":[${testCards.visa}]`],
+  ])('in a field that is given twice, in its first value: %s', async (_name, first) => {
+    await expectRefused(await api.post(`${checkoutPath}/cancel`, `{${first},"reason":"no"}`));
+  });
+
   test('as the name of a field', async () => {
     await expectRefused(await api.post('/v1/quotes', { ...quoteRequest(), [card]: 1 }));
   });
@@ -117,6 +135,7 @@ describe('what is no card number is taken', () => {
   test.each([
     ['a UUID for a call', { call: { id: '6ba7b810-9dad-11d1-80b4-00c04fd430c8', channel: 'voice' } }],
     ['a long phone number', { customer: { phone: '+4915123456789' } }],
+    ['a phone number that could be a card', { customer: { phone: '+4915112345678', ref: '"phone":' } }],
     ['a time in the reference', { customer: { ref: '2026-11-21T08:37:47.123Z' } }],
   ])('%s', async (_name, part) => {
     expect((await api.post('/v1/quotes', { ...quoteRequest(), ...part })).status).toBe(503);

@@ -34,6 +34,14 @@ describe('a body of another form', () => {
       JSON.stringify(base).replace('"call":{', '"call":{"__proto__":{"a":1},'),
     ],
     ['a constructor', '/v1/quotes', { ...base, constructor: { prototype: { admin: true } } }],
+    ...['constructor', 'toString', '__proto__', 'valueOf'].flatMap((name): [string, string, unknown][] => [
+      [`a text named ${name}`, '/v1/quotes', JSON.stringify(base).replace('{', `{"${name}":"a",`)],
+      [
+        `a text named ${name} deeper`,
+        '/v1/quotes',
+        JSON.stringify(base).replace('"call":{', `"call":{"${name}":"a",`),
+      ],
+    ]),
     ['an unknown channel', '/v1/quotes', { ...base, call: { id: 'c', channel: 'fax' } }],
     ['a call id with a space', '/v1/quotes', { ...base, call: { id: 'a b', channel: 'voice' } }],
     ['an unknown kind of purchase', '/v1/quotes', quoteRequest({ kind: 'gift' })],
@@ -166,6 +174,13 @@ describe('a body the parser refuses', () => {
       'of an unknown charset',
       '{}',
       { 'content-type': 'application/json; charset=x' },
+      415,
+      'unsupported_media_type',
+    ],
+    [
+      'in UTF-16',
+      Buffer.from('{}', 'utf16le'),
+      { 'content-type': 'application/json; charset=utf-16' },
       415,
       'unsupported_media_type',
     ],
