@@ -1,6 +1,6 @@
-import type { IncomingMessage } from 'node:http';
 import type { RequestHandler } from 'express';
 import { containsCardNumber } from '../domain/card-data.js';
+import { type JsonLiteral, jsonLiterals } from './json-text.js';
 import { Problem } from './problem.js';
 
 /** E.164 as people write it: one in ten German mobile numbers could be a Visa of 13 digits. */
@@ -13,28 +13,10 @@ const exempt = new Map([
   ['quote_token', signedToken],
 ]);
 
-/** Bodies as they were sent: of a field that is given twice, the parsed one has lost the first value. */
-const sent = new WeakMap<IncomingMessage, string>();
-
-/** For `express.json({ verify })`. Keeps the text for `refuseCardData`; JSON is UTF-8 (RFC 8259, 8.1) and nothing else. */
-export function keepJsonText(request: IncomingMessage, _response: unknown, body: Buffer, charset: string) {
-  if (charset !== 'utf-8') throw Object.assign(new Error('not UTF-8'), { type: 'charset.unsupported' });
-  sent.set(request, body.toString('utf8'));
-}
-
-/** Texts, each with the colon that makes it the name of a field, and numbers, of a JSON text that is known to be valid. */
-const literals = /("(?:[^"\\]+|\\.)*")\s*(:?)|-?\d[\d.eE+-]*/g;
-
-function hasCardNumber(json: string): boolean {
-  let name = '';
-  for (const [literal, text, colon] of json.matchAll(literals)) {
-    const value = String(JSON.parse(text ?? literal));
-    if (colon === ':') name = value;
-    else if (exempt.get(name)?.test(value)) continue;
-    if (containsCardNumber(value) || (text === undefined && containsCardNumber(literal))) return true;
-  }
-  return false;
-}
+/** True for what holds a card number in a field where digits may not be something else. */
+const isCardData = ({ kind, value, written, field }: JsonLiteral) =>
+  !(kind !== 'name' && exempt.get(field)?.test(value)) &&
+  (containsCardNumber(value) || (kind === 'number' && containsCardNumber(written)));
 
 /** A URL as a person reads it; as it is when its escapes are broken. */
 export const decodedUrl = (url: string): string => {
@@ -51,7 +33,7 @@ export const refuseCardData: RequestHandler = (request, _response, next) => {
     (text) => text !== undefined,
   );
   const places = [decodedUrl(request.originalUrl), ...headers];
-  if (places.some(containsCardNumber) || hasCardNumber(sent.get(request) ?? ''))
+  if (places.some(containsCardNumber) || [...jsonLiterals(request)].some(isCardData))
     throw new Problem('card_data_refused');
   next();
 };

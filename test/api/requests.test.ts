@@ -46,6 +46,13 @@ describe('a body of another form', () => {
     ['a call id with a space', '/v1/quotes', { ...base, call: { id: 'a b', channel: 'voice' } }],
     ['an unknown kind of purchase', '/v1/quotes', quoteRequest({ kind: 'gift' })],
     ['a control character in a text', '/v1/quotes', quoteRequest({ description: 'a\u202eb' })],
+    ['half a character in a text', '/v1/quotes', quoteRequest({ description: 'Growth \ud83d' })],
+    ['half a character, the other half', '/v1/quotes', quoteRequest({ description: '\ude00 Growth' })],
+    ['half a character in a reference', '/v1/quotes', { ...base, customer: { ref: 'a\ud83d' } }],
+    ['half a character in a platform', '/v1/quotes', { ...base, call: { ...base.call, platform: '\udc00' } }],
+    ['half a character in words', '/v1/checkouts', startRequest('x', { words: 'yes \ud83d' })],
+    ['half a character in a reason', `${checkoutPath}/cancel`, { reason: '\ud83d no' }],
+    ['half a character in a note', `/v1/refunds/rf_${'a'.repeat(30)}/deny`, { note: '\ud83d' }],
     ['a locale that is none', '/v1/quotes', { ...base, locale: '../../en' }],
     ['an unknown field at start', '/v1/checkouts', { ...startRequest('x'), paid: true }],
     ['an unknown rail', '/v1/checkouts', { ...startRequest('x'), rails: ['cash'] }],
@@ -72,6 +79,13 @@ describe('a body of another form', () => {
     expect(answer.json['errors']).toEqual([{ path: '', message: expect.any(String) as string }]);
     expect(answer.text).not.toMatch(/secret/);
   });
+});
+
+test('a whole character of two halves is taken, in escapes too', async () => {
+  const body = quoteRequest({ description: 'Growth 😀' });
+  expect((await api.post('/v1/quotes', body)).json).toMatchObject(accepted);
+  const escaped = JSON.stringify(body).replace('😀', String.raw`\ud83d\ude00`);
+  expect((await api.post('/v1/quotes', escaped)).json).toMatchObject(accepted);
 });
 
 describe('an amount', () => {
