@@ -91,7 +91,10 @@ export const checkoutStarted = defineUpdate<StartAnswer, [{ requestId: string }]
 /** Stops the checkout unless money is already moving. Rejected with type `payment_in_flight` while it is. */
 export const cancelCheckout = defineUpdate<CheckoutState, [{ reason?: string }]>('cancelCheckout');
 
-/** Ends the open rail and goes on with the named one. Rejected with type `rail_unavailable` when it is not left. */
+/**
+ * Ends the open rail and goes on with the named one. Rejected with type `rail_open` when that is the open one, with this
+ * contact: a repeat, which writes nothing; with type `rail_unavailable` when it is not left.
+ */
 export const switchRail = defineUpdate<
   CheckoutState,
   [{ rail: Rail; contact?: { phone?: string; email?: string } }]

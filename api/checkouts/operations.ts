@@ -19,7 +19,7 @@ import {
 import { checkoutStart } from '../../contracts/checkout-start.js';
 import { attemptId, attemptOf } from '../../contracts/ids.js';
 import { type CheckoutState, isTerminal } from '../../domain/checkout-state.js';
-import { planRails } from '../../domain/rails.js';
+import { planRails, type Rail } from '../../domain/rails.js';
 import { honouredPayment } from '../../domain/late-payment.js';
 import type { Tenant } from '../../domain/tenant.js';
 import type { checkout } from '../../workflows/checkout.js';
@@ -78,8 +78,24 @@ export function createCheckoutOperations({ client, tokens, announces, livemode }
       if (type === 'payment_in_flight' || type === 'rail_unavailable') {
         throw new Problem(type, { checkout_id: checkoutId });
       }
-      throw error instanceof Problem ? error : temporalUnavailable();
+      throw error instanceof Problem || type === 'rail_open' ? error : temporalUnavailable();
     }
+  }
+
+  /** Has the run go on with the rail. False: that one is open, with this very contact. */
+  async function goesOnWith(
+    tenant: Tenant,
+    checkoutId: string,
+    request: { rail: Rail; contact: { phone?: string; email?: string } },
+  ): Promise<boolean> {
+    const state = await update(tenant, checkoutId, switchRail, { args: [request] }).catch(
+      (error: unknown) => {
+        if (updateRefusal(error)?.type === 'rail_open') return 'open';
+        throw error;
+      },
+    );
+    if (!state) throw new Problem('rail_unavailable', { checkout_id: checkoutId });
+    return state !== 'open';
   }
 
   /** The attempt before may have been paid late, after the quote for this one was given. */
@@ -165,19 +181,21 @@ export function createCheckoutOperations({ client, tokens, announces, livemode }
       return { repeated: before.state.reason === 'canceled' || isTerminal(before.state.status), memo };
     },
 
-    /** Goes on with another rail. Asking again for the rail that is open by now is a repeat. */
+    /**
+     * Goes on with another rail. Asking again for the rail that is open by now is a repeat, unless with another contact: to
+     * that nothing was sent.
+     */
     async switchRail(
       checkoutId: string,
       { rail, contact }: z.output<typeof switchRequestSchema>,
       tenant: Tenant,
     ): Promise<Outcome> {
-      const before = await requireCheckout(tenant, checkoutId);
-      const repeated = before.state.rail === rail && !isTerminal(before.state.status);
-      if (!repeated) {
-        const reachable = toContact(contact ?? {}, tenant);
-        const state = await update(tenant, checkoutId, switchRail, { args: [{ rail, contact: reachable }] });
-        if (!state) throw new Problem('rail_unavailable', { checkout_id: checkoutId });
-      }
+      const { state } = await requireCheckout(tenant, checkoutId);
+      const reachable = toContact(contact ?? {}, tenant);
+      const open = state.rail === rail && !isTerminal(state.status);
+      const repeated =
+        (open && Object.keys(reachable).length === 0) ||
+        !(await goesOnWith(tenant, checkoutId, { rail, contact: reachable }));
       return { repeated, memo: await requireCheckout(tenant, checkoutId) };
     },
   };

@@ -52,6 +52,52 @@ describe.concurrent('switching to another rail', () => {
     await customer.reach(id, 'paid');
   });
 
+  it('may be repeated with the contact the rail was opened with, by the plan or by the switch', async ({
+    newCaller,
+    world,
+  }) => {
+    const [planned, switched] = [newCaller(), newCaller({ phone: null, email: 'grace@example.com' })];
+    const byPlan = await planned.begin({}, { rails: ['paymentLink'] });
+    await planned.reach(byPlan, 'awaiting_link');
+    const bySwitch = await switched.begin();
+    await switched.reach(bySwitch, 'awaiting_wallet');
+    const phone = '+15559990002';
+    await switched.switchTo(bySwitch, 'paymentLink', { phone });
+    await switched.reach(bySwitch, 'awaiting_link');
+    for (const [caller, id, contact] of [
+      [planned, byPlan, { phone: planned.phone }],
+      [switched, bySwitch, { phone: '+1 (555) 999-0002' }],
+      [switched, bySwitch, { phone, email: 'grace@example.com' }],
+      [switched, bySwitch, {}],
+    ] as const) {
+      const events = await caller.historyLength(id);
+      const again = await caller.switchTo(id, 'paymentLink', contact);
+      expect([again.status, again.replayed, again.body.state]).toEqual([200, true, 'awaiting_link']);
+      expect(await caller.historyLength(id)).toBe(events);
+    }
+    expect(await world.standIns.messages(phone)).toHaveLength(1);
+    await world.standIns.pay(byPlan);
+    await planned.reach(byPlan, 'paid');
+    await world.standIns.pay(bySwitch);
+    await switched.reach(bySwitch, 'paid');
+  });
+
+  it('to the rail that is open, with another contact, does not claim that it was sent there', async ({
+    customer,
+    world,
+  }) => {
+    const id = await customer.begin({}, { rails: ['paymentLink'] });
+    await customer.reach(id, 'awaiting_link');
+    const phone = '+15559990003';
+    const other = await customer.switchTo(id, 'paymentLink', { phone });
+    expect([other.status, other.body.code]).toEqual([409, 'rail_unavailable']);
+    expect(await world.standIns.messages(phone)).toEqual([]);
+    const wrong = await customer.switchTo(id, 'paymentLink', { phone: '12' });
+    expect([wrong.status, wrong.body.code]).toEqual([422, 'phone_invalid']);
+    await world.standIns.pay(id);
+    await customer.reach(id, 'paid');
+  });
+
   it('twice at once is one switch', async ({ customer, world }) => {
     const id = await customer.begin();
     await customer.reach(id, 'awaiting_wallet');

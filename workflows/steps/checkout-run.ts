@@ -206,6 +206,8 @@ export class CheckoutRun {
         validator: (
           request: { rail?: unknown; contact?: { phone?: unknown; email?: unknown } } | undefined,
         ) => {
+          if (request?.rail === this.state.rail && this.#reaches(request?.contact))
+            throw ApplicationFailure.nonRetryable('this rail is open', 'rail_open');
           this.#requireAllowed(`rail:${String(request?.rail)}`, 'rail_unavailable');
           const skip = this.#plan.find(({ rail }) => rail === request?.rail)?.skip;
           // A link goes by SMS, the wallet is asked by either.
@@ -224,6 +226,14 @@ export class CheckoutRun {
 
   #requestCancel(): void {
     this.stop = 'canceled';
+  }
+
+  /** Whether the caller is reached by just this. */
+  #reaches({ phone, email }: { phone?: unknown; email?: unknown } = {}): boolean {
+    const { contact } = this.input;
+    return (
+      (phone === undefined || phone === contact.phone) && (email === undefined || email === contact.email)
+    );
   }
 
   #requireAllowed(action: string, type: string): void {
