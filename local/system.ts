@@ -1,7 +1,6 @@
-import { createRequire } from 'node:module';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import {
@@ -19,6 +18,7 @@ import {
   workerEnvironment,
 } from './child-environments.js';
 import { type DevFile, removeDevFile, writeDevFile } from './dev-file.js';
+import { tsxLoader } from './entry-point.js';
 import { writeFileAtomic, writeJson } from './files.js';
 import { choosePorts, freePort, loopback, type ChosenPorts } from './ports.js';
 import { httpReady, tcpReady, waitUntil } from './readiness.js';
@@ -33,7 +33,6 @@ import { registerSearchAttributesOnStart } from './temporal/search-attributes.js
 import type { Progress } from './terminal.js';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
-const tsxLoader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 
 /** What is run; tests bring placeholders. */
 export interface EntryFiles {

@@ -7,7 +7,10 @@ import { ConfigurationError } from './config.js';
 /** Where text messages are cheap and fraud by pumping is rare; a tenant that needs more names it. */
 const defaultCountries = 'US CA GB IE AU NZ DE AT CH FR BE NL LU DK SE NO FI ES PT IT'.split(' ');
 
-const perCurrency = z.record(z.string().regex(/^[a-z]{3}$/), z.number().int().positive());
+const perCurrency = (amount: z.ZodNumber) => z.record(z.string().regex(/^[a-z]{3}$/), amount);
+const limits = perCurrency(z.number().int().positive());
+/** 0: a person is asked for every refund. */
+const thresholds = perCurrency(z.number().int().min(0));
 const line = z.string().min(1).max(300);
 
 const rail = z.strictObject({
@@ -48,8 +51,8 @@ const tenant = z.object({
   rails: z.array(rail).min(1),
   limits: z
     .strictObject({
-      max_amount: perCurrency.optional(),
-      wallet_max_amount: perCurrency.optional(),
+      max_amount: limits.optional(),
+      wallet_max_amount: limits.optional(),
       sms_per_number: z
         .strictObject({ max: z.number().int().positive(), window_ms: z.number().int().positive() })
         .optional(),
@@ -57,7 +60,7 @@ const tenant = z.object({
     .optional(),
   refunds: z
     .object({
-      threshold: perCurrency.optional(),
+      threshold: thresholds.optional(),
       approval_deadline_ms: z.number().int().positive().optional(),
       remind_after_ms: z.number().int().positive().optional(),
       escalate_after_ms: z.number().int().positive().optional(),
@@ -80,7 +83,8 @@ const tenant = z.object({
   wording: z.record(z.string(), z.record(z.string(), line)).optional(),
 });
 
-const file = z.union([z.array(tenant), z.object({ tenants: z.array(tenant) })]);
+const list = z.array(tenant);
+const underName = z.object({ tenants: list });
 
 function toTenant(raw: z.infer<typeof tenant>): Tenant {
   return {
@@ -122,13 +126,16 @@ export function loadTenants(path: string): ReadonlyMap<string, Tenant> {
     const reason = error instanceof SyntaxError ? 'is not valid JSON' : 'cannot be read';
     throw new ConfigurationError([`TENANTS_FILE ${reason}`]);
   }
-  const list = Array.isArray(raw) ? z.array(tenant).safeParse(raw) : file.safeParse(raw);
-  if (!list.success) {
+  // Not a union of the two: of that, zod tells only that neither fits.
+  const parsed = Array.isArray(raw) ? list.safeParse(raw) : underName.safeParse(raw);
+  if (!parsed.success) {
     throw new ConfigurationError(
-      list.error.issues.map(({ path: at, message }) => `TENANTS_FILE ${at.join('.') || '(top)'}: ${message}`),
+      parsed.error.issues.map(
+        ({ path: at, message }) => `TENANTS_FILE ${at.join('.') || '(top)'}: ${message}`,
+      ),
     );
   }
-  const tenants = (Array.isArray(list.data) ? list.data : list.data.tenants).map(toTenant);
+  const tenants = (Array.isArray(parsed.data) ? parsed.data : parsed.data.tenants).map(toTenant);
   const ids = new Set(tenants.map(({ id }) => id));
   if (tenants.length === 0) throw new ConfigurationError(['TENANTS_FILE names no tenant']);
   if (ids.size < tenants.length) throw new ConfigurationError(['TENANTS_FILE names a tenant twice']);

@@ -90,11 +90,21 @@ describe('settings of a local start', () => {
     }
   });
 
-  it('refuses tenants files without tenants, ids, or with one id twice', () => {
-    for (const text of ['{', '[]', '{"tenants":{}}', '[{"id":""}]', '[{"id":"a"},{"id":"a"}]']) {
-      expect(problems({ TENANTS_FILE: tenantsFile(text) })).toHaveLength(1);
-    }
-    expect(read({ TENANTS_FILE: tenantsFile('[{"id":"only"}]') }).tenantIds).toEqual(['only']);
+  it("tells everything that the product will not take in a tenants file of the user's, beside what else is wrong", () => {
+    const rail = { rail: 'cash', deadline_ms: 0 };
+    const file = tenantsFile(JSON.stringify({ tenants: [{ id: 'A', rails: [rail] }, { id: 'b' }] }));
+    const found = problems({ TENANTS_FILE: file, LOG_LEVEL: 'loud' });
+    expect(found.map((text) => text.split(':')[0])).toEqual([
+      ...['id', 'rails.0.rail', 'rails.0.deadline_ms'].map((place) => `TENANTS_FILE tenants.0.${place}`),
+      'TENANTS_FILE tenants.1.rails',
+      expect.stringContaining('LOG_LEVEL'),
+    ]);
+    const unreachable = { id: 'only', rails: [{ rail: 'paymentLink', deadline_ms: 1_000 }] };
+    const approvers = [{ id: 'dana', name: 'Dana' }];
+    expect(
+      problems({ TENANTS_FILE: tenantsFile(JSON.stringify([{ ...unreachable, refunds: { approvers } }])) }),
+    ).toEqual([expect.stringContaining('approver dana')]);
+    expect(read({ TENANTS_FILE: tenantsFile(JSON.stringify([unreachable])) }).tenantIds).toEqual(['only']);
   });
 });
 

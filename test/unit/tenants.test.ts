@@ -66,6 +66,33 @@ describe('a tenants file', () => {
     expect(problemsOf(content).join('\n')).toContain(place);
   });
 
+  test.each<[string, object, string[]]>([
+    ['rails that are missing', { id: 'acme' }, ['rails']],
+    ['a field of another type', tenant({ phone_countries: 'US' }), ['phone_countries']],
+    ['several', { id: 7, rails, locale: 1 }, ['id', 'locale']],
+  ])('under a name, with what was never right in it, is told place by place: %s', (_name, one, places) => {
+    const found = problemsOf({ tenants: [tenant(), one] });
+    expect(found.map((text) => text.split(':')[0])).toEqual(
+      places.map((place) => `TENANTS_FILE tenants.1.${place}`),
+    );
+  });
+
+  test.each([
+    ['a text', '"x"'],
+    ['nothing', 'null'],
+    ['something else', '{"shops":[]}'],
+  ])('that holds %s says what was expected', (_name, content) => {
+    expect(problemsOf(content)).toEqual([expect.stringMatching(/expected (object|array)/)]);
+  });
+
+  test('takes a threshold of 0, by which every refund needs a person, and no limit of 0', () => {
+    expect(load([tenant({ refunds: { threshold: { usd: 0 } } })]).get('acme')?.refunds.threshold).toEqual({
+      usd: 0,
+    });
+    expect(problemsOf([tenant({ refunds: { threshold: { usd: -1 } } })])).toHaveLength(1);
+    expect(problemsOf([tenant({ limits: { max_amount: { usd: 0 } } })])).toHaveLength(1);
+  });
+
   test.each<[string, unknown, string]>([
     ['a tenant twice', [tenant(), tenant()], 'twice'],
     ['no tenant', [], 'no tenant'],
