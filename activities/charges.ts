@@ -1,6 +1,7 @@
 import Stripe from 'stripe';
 import type { PaymentFact } from '../domain/payment-fact.js';
-import { checkoutSessionFact, paymentIntentFact, refusalOf } from '../providers/stripe/payment-facts.js';
+import { paymentIntentFact, refusalOf } from '../providers/stripe/payment-facts.js';
+import { paymentPageFact } from '../providers/stripe/payment-page.js';
 import {
   type ActivityDependencies,
   type CheckoutRef,
@@ -63,14 +64,14 @@ export function createChargeActivities(dependencies: ActivityDependencies) {
     const [page] = (await read()).data;
     if (!page) return undefined;
     requireOwn(dependencies, ref, page.metadata);
-    if (page.status !== 'open') return checkoutSessionFact(page);
+    if (page.status !== 'open') return paymentPageFact(stripe, page, options);
     try {
       await pages.expire(page.id, {}, onceOnAccount(dependencies, ref, 'link.expire', ref.attempt, page.id));
     } catch (error) {
       if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) throw error;
     }
     const [now] = (await read()).data;
-    return now && checkoutSessionFact(now);
+    return now && paymentPageFact(stripe, now, options);
   }
 
   return {

@@ -1,6 +1,6 @@
 import Stripe from 'stripe';
 import type { PaymentFact } from '../domain/payment-fact.js';
-import { checkoutSessionFact } from '../providers/stripe/payment-facts.js';
+import { paymentPageFact } from '../providers/stripe/payment-page.js';
 import {
   type ActivityDependencies,
   type CheckoutRef,
@@ -29,13 +29,11 @@ export function createPaymentLinkActivities(dependencies: ActivityDependencies) 
   const { stripe, ownership } = dependencies;
 
   async function read(ref: PaymentPageRef): Promise<PaymentFact> {
-    const session = await stripe.checkout.sessions.retrieve(
-      ref.session,
-      { expand: ['payment_intent'] },
-      onAccount(dependencies, ref),
-    );
+    const options = onAccount(dependencies, ref);
+    const expand = { expand: ['payment_intent'] };
+    const session = await stripe.checkout.sessions.retrieve(ref.session, expand, options);
     requireOwn(dependencies, ref, session.metadata);
-    return checkoutSessionFact(session);
+    return paymentPageFact(stripe, session, options);
   }
 
   return {

@@ -43,10 +43,14 @@ export function paymentIntentFact(intent: Stripe.PaymentIntent): PaymentFact {
   }
 }
 
-/** What a Checkout Session proves. `payment_intent` must be expanded. A declined card on the page leaves it open. */
+/**
+ * What a Checkout Session proves. Without `payment_intent` expanded, a page that is used up proves nothing; see
+ * `paymentPageFact`. A declined card on the page leaves it open.
+ */
 export function checkoutSessionFact(session: Stripe.Checkout.Session): PaymentFact {
   const intent = typeof session.payment_intent === 'object' ? session.payment_intent : null;
   if (session.status === 'expired') {
+    if (typeof session.payment_intent === 'string') return { kind: 'unprovable', cause: 'outcome_unknown' };
     // A payment that was submitted in the last moment outlives the page.
     return intent && (intent.status === 'succeeded' || intent.status === 'processing')
       ? paymentIntentFact(intent)

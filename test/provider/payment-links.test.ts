@@ -105,6 +105,24 @@ describe('a payment page', () => {
     expect(await bench.run('closePaymentPage', ref)).toMatchObject({ kind: 'paid', amount: 4900 });
   });
 
+  test('is read alike at a Stripe that does not expand what it is asked to', async () => {
+    const plain = activityBench({ stripeBase: standIns.url, ignoresExpand: true });
+    const [bought, late, refused, unused] = [await opened(), await opened(), await opened(), await opened()];
+    await pay(bought.session);
+    expect(await plain.run('readPaymentPage', bought)).toMatchObject({ kind: 'paid', amount: 4900 });
+    expect(await plain.run('closePaymentPage', bought)).toMatchObject({ kind: 'paid', amount: 4900 });
+    const { payment_intent } = await pay(late.session, 'processing');
+    const ref = { ...late, paymentIntent: String(payment_intent), attempt: 1 };
+    expect(await plain.run('closePaymentPage', late)).toMatchObject({ kind: 'processing' });
+    expect(await plain.run('cancelCharge', ref)).toMatchObject({ kind: 'processing' });
+    await pay(refused.session, 'insufficient_funds');
+    expect(await plain.run('readPaymentPage', refused)).toMatchObject({
+      kind: 'open',
+      decline: { code: 'insufficient_funds' },
+    });
+    expect(await plain.run('closePaymentPage', unused)).toEqual({ kind: 'dead' });
+  });
+
   test('of another checkout, or without our mark, is not ours', async () => {
     const { session } = await opened();
     const notOurs = { type: failureTypes.notOurs, nonRetryable: true };

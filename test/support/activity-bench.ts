@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { ApplicationFailure } from '@temporalio/common';
 import { DefaultLogger } from '@temporalio/worker';
-import type Stripe from 'stripe';
+import Stripe from 'stripe';
 import { refundWorkflowId } from '../../contracts/refund.js';
 import { type Activities, createActivities } from '../../activities/activities.js';
 import type { CheckoutRef } from '../../activities/accounts.js';
@@ -37,13 +37,26 @@ export type CheckoutActivity = {
     : never;
 }[keyof Activities];
 
+function withoutExpand() {
+  const client = Stripe.createNodeHttpClient();
+  const makeRequest: typeof client.makeRequest = (host, port, path, ...rest) =>
+    client.makeRequest(host, port, path.replace(/(?<=[?&])expand[^&]*&?/g, ''), ...rest);
+  return { getClientName: () => client.getClientName(), makeRequest };
+}
+
 /** Activities with the real SDKs against the given base URLs. */
 export function activityBench(options: {
   stripeBase: string;
   twilioBase?: string;
   tenants?: ReadonlyMap<string, Tenant>;
+  /** A Stripe that gives ids where objects were asked for. */
+  ignoresExpand?: boolean;
 }) {
-  const stripe: Stripe = createStripeClient({ secretKey: 'sk_test_bench', apiBase: options.stripeBase });
+  const stripe: Stripe = createStripeClient({
+    secretKey: 'sk_test_bench',
+    apiBase: options.stripeBase,
+    ...(options.ignoresExpand && { httpClient: withoutExpand() }),
+  });
   const twilio = createTwilioClient({ ...twilioAccount, apiBase: options.twilioBase ?? options.stripeBase });
   const tenants = options.tenants ?? testTenants;
   const activities = createActivities({

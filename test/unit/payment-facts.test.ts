@@ -85,6 +85,7 @@ describe('a Checkout Session', () => {
     ['complete', 'pi_1', { kind: 'unprovable', cause: 'outcome_unknown' }],
     ['complete', null, { kind: 'unprovable', cause: 'outcome_unknown' }],
     ['expired', null, { kind: 'dead' }],
+    ['expired', 'pi_1', { kind: 'unprovable', cause: 'outcome_unknown' }],
     ['expired', intent('canceled'), { kind: 'dead' }],
     ['expired', intent('requires_payment_method', declined), { kind: 'dead' }],
     ['expired', intent('succeeded'), paid],
