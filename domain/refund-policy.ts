@@ -20,7 +20,7 @@ export interface RefundFacts {
   disputed: boolean;
 }
 
-/** Which rule asked for a person. */
+/** Which rule asked for a person. `fraud_claim` is a rule of the past: refunds that were held by it still say so. */
 export type ApprovalRule = 'payment_total' | 'customer_total' | 'no_threshold' | 'fraud_claim';
 
 export type RefundVerdict =
@@ -43,16 +43,16 @@ export function refundable(facts: RefundFacts): number {
  * again where the money leaves.
  */
 export function needsApprovalAlone(
-  { amount, currency, reason }: { amount: number; currency: string; reason: RefundReason },
+  { amount, currency }: { amount: number; currency: string },
   policy: RefundPolicy,
 ): boolean {
   const threshold = thresholdOf(policy, currency);
-  return reason === 'fraudulent' || threshold === undefined || amount > threshold;
+  return threshold === undefined || amount > threshold;
 }
 
 /** Decides a refund request. Pure: the same facts and numbers always give the same verdict. */
 export function judgeRefund(
-  request: { amount: number; currency: string; reason: RefundReason },
+  request: { amount: number; currency: string },
   facts: RefundFacts,
   policy: RefundPolicy,
 ): RefundVerdict {
@@ -60,8 +60,6 @@ export function judgeRefund(
   const left = refundable(facts);
   if (left === 0) return { kind: 'refused', code: 'not_refundable' };
   if (request.amount > left) return { kind: 'refused', code: 'exceeds_refundable' };
-  // Stripe blocks the card and the e-mail of a refund marked as fraud: no agent may do that alone.
-  if (request.reason === 'fraudulent') return { kind: 'needs_approval', because: 'fraud_claim' };
   const threshold = thresholdOf(policy, request.currency);
   if (threshold === undefined) return { kind: 'needs_approval', because: 'no_threshold' };
   const ofPayment = facts.captured - left + request.amount;

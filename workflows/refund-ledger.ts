@@ -114,7 +114,10 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     const { captured, refunded: refundedAtStripe, disputed } = reading;
     const facts = { captured, refundedAtStripe, disputed, ...sumsOf(entries, { checkoutId, currency, now }) };
     const amount = request.rest ? refundable(facts) : request.amount;
-    const verdict = judgeRefund({ amount, currency, reason }, facts, policy);
+    const judged = judgeRefund({ amount, currency }, facts, policy);
+    // A claim of fraud once needed a person whatever the sum: a run that held one keeps to the commands of its history.
+    const held = reason === 'fraudulent' && judged.kind === 'automatic' && !patched('approval-by-sum-alone');
+    const verdict = held ? { kind: 'needs_approval' as const, because: 'fraud_claim' as const } : judged;
     const travelling = onTheirWay(checkoutId);
     if (verdict.kind === 'refused' && travelling > 0 && tries > 1) {
       // One of them may stand in both sums: at Stripe already, and pending here. Soon it is known.

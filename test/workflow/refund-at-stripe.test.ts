@@ -118,9 +118,9 @@ describe('a refund that Stripe has and whose answer is still out', () => {
 describe('a refund that Stripe refuses', () => {
   test('is rejected, and its money may be asked for again', async ({ customer, world }) => {
     const desk = new RefundDesk(customer);
-    const checkoutId = await desk.paid(4_900);
+    const checkoutId = await desk.paid(8_000);
     // Somebody gives everything back in the Dashboard between the request and its approval.
-    const held = await desk.request(checkoutId, { amount: 4_900, reason: 'fraudulent' });
+    const held = await desk.request(checkoutId, { amount: 8_000, reason: 'fraudulent' });
     const { charge } = await desk.atStripe(checkoutId);
     await world.stripe.refunds.create({ charge: charge.id });
     await desk.decide(held, 'approve');
@@ -130,8 +130,8 @@ describe('a refund that Stripe refuses', () => {
       say: 'The refund could not be made.',
       failure_reason: 'charge_already_refunded',
     });
-    expect(await desk.explain(held)).toContain('Stripe refused the refund of $49.00');
-    expect((await desk.atStripe(checkoutId)).refunded).toBe(4_900);
+    expect(await desk.explain(held)).toContain('Stripe refused the refund of $80.00');
+    expect((await desk.atStripe(checkoutId)).refunded).toBe(8_000);
     const more = await desk.askAnew(checkoutId, { amount: 100 });
     expect([more.status, more.body.code]).toEqual([409, 'not_refundable']);
   });
