@@ -1,9 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 
 /** Each poll holds a stream to Temporal; the server takes about 1,200 of one process and namespace. */
 const maxPolls = 1_000;
+
+/** How often a run that is over is looked at, ms: nothing tells what other runs add to it. */
+const overPaceMs = 500;
 
 /** What is watched of a run: every projection carries its version in the memo. */
 interface Versioned {
@@ -28,29 +32,45 @@ interface Poll {
 export class RunWatch {
   readonly #client: Client;
   readonly #polls = new Map<string, Poll>();
+  readonly #closing = new AbortController();
 
   constructor(client: Client) {
     this.#client = client;
   }
 
-  /** What `read` gives: as soon as its version is above `since` or `isOver` says so of it, else as it is after `waitMs`. */
+  /**
+   * What `read` gives: as soon as its version is above `since`, else as it is after `waitMs`. `isOver`: this run itself says
+   * nothing more, but `read` may still find something.
+   */
   async waitFor<Value extends Versioned>(
     workflowId: string,
     read: () => Promise<Value | undefined>,
     { since, isOver, waitMs }: { since: number; isOver: (value: Value) => boolean; waitMs: number },
   ): Promise<Value | undefined> {
     const until = Date.now() + waitMs;
-    const value = await read();
-    if (value === undefined || value.state.version > since || isOver(value) || waitMs <= 0) return value;
+    let value = await read();
+    const found = () => value === undefined || value.state.version > since;
+    if (!found() && !isOver(value!) && waitMs > 0) {
+      if (!(await this.#changed(workflowId, since, until))) return value;
+      value = await read();
+    }
+    while (!found() && Date.now() < until && !this.#closing.signal.aborted) {
+      await this.#pause(Math.min(overPaceMs, until - Date.now()));
+      value = await read();
+    }
+    return value;
+  }
 
+  /** Waits for a version above `since`, the end of the run or `until`. False: too many are waited for already. */
+  async #changed(workflowId: string, since: number, until: number): Promise<boolean> {
     const poll = this.#join(workflowId);
-    if (!poll) return value;
+    if (!poll) return false;
     try {
       // The poll begins with the whole history, so a change since the read is not missed.
       for (;;) {
         const { changed } = poll;
         const left = until - Date.now();
-        if (poll.version > since || poll.closed || left <= 0) return await read();
+        if (poll.version > since || poll.closed || poll.stop.signal.aborted || left <= 0) return true;
         await settledWithin(changed, left);
       }
     } finally {
@@ -63,7 +83,12 @@ export class RunWatch {
 
   /** Ends all polls; waiters get the state as it is. */
   close(): void {
+    this.#closing.abort();
     for (const { stop } of this.#polls.values()) stop.abort();
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#closing.signal }).catch(() => undefined);
   }
 
   #join(workflowId: string): Poll | undefined {

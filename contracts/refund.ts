@@ -105,9 +105,12 @@ export interface RefundMemo {
   state: RefundState;
 }
 
-/** What a customer's ledger shows: per checkout what Stripe has given back, minor units, and how often that changed. */
+/** What a customer's ledger shows. */
 export interface RefundLedgerMemo {
+  /** Per checkout what Stripe has given back, minor units, and how often that changed. */
   refunded: Record<string, { amount: number; changes: number }>;
+  /** Per checkout the refunds that were let through, oldest first, and when, epoch ms. Their own runs tell the rest. */
+  refunds?: Record<string, { refundId: string; at: number }[]>;
 }
 
 export interface RefundLedgerInput {

@@ -37,6 +37,15 @@ export function withOutcome(
   return book.map((entry) => (entry.refundId === refundId ? { ...entry, outcome } : entry));
 }
 
+/** The refunds of each checkout, oldest first. */
+export function refundsByCheckout(
+  book: readonly RefundEntry[],
+): Record<string, { refundId: string; at: number }[]> {
+  const refunds: Record<string, { refundId: string; at: number }[]> = {};
+  for (const { checkoutId, refundId, at } of book) (refunds[checkoutId] ??= []).push({ refundId, at });
+  return refunds;
+}
+
 /** The sums a verdict needs. Entries that came to nothing count nowhere. */
 export function sumsOf(
   book: readonly RefundEntry[],

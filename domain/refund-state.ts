@@ -65,6 +65,23 @@ export function isRefundOver(status: RefundStatus): boolean {
   return terminal.includes(status);
 }
 
+/** States of a refund in which its money is the payment's again. */
+export const cameToNothing: readonly RefundStatus[] = ['denied', 'approval_expired', 'rejected', 'failed'];
+
+/**
+ * The newest of a payment's refunds that the bank returned, with no later request in its place: that money is owed again.
+ * `at`: when it was asked for.
+ */
+export function owedRefund<Refund extends { at: number; state: RefundState }>(
+  refunds: readonly Refund[],
+): Refund | undefined {
+  return refunds.findLast(
+    ({ state: { status, event } }) =>
+      status === 'failed' &&
+      !refunds.some((later) => later.at > event.at && !cameToNothing.includes(later.state.status)),
+  );
+}
+
 /** The state a request begins in. */
 export function requestedState(
   at: number,

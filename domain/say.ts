@@ -44,7 +44,7 @@ const english: Readonly<Record<Line, string>> = {
   refund_submitted: 'The refund has been submitted.',
   refund_refunded: 'Your refund of {amount} is on its way to your card.',
   refund_rejected: 'The refund could not be made.',
-  refund_failed: 'The refund did not go through. A colleague will look into it.',
+  refund_failed: 'The refund of {amount} did not go through. A colleague will look into it.',
   refund_denied: 'The refund was not approved.',
   refund_approval_expired: 'The refund was not approved in time.',
   refund_needs_attention: "I'm still checking on that refund.",
@@ -149,6 +149,13 @@ export function sayLatePayment(state: CheckoutState, late: LatePaymentStatus, se
 /** What the caller may be told of a refund. */
 export function sayRefund(status: RefundStatus, sentence: Sentence): string {
   return render(`refund_${status}`, sentence);
+}
+
+/** A payment's sentence and, behind it, that a refund of it failed: alone where both are too long to be spoken. */
+export function withFailedRefund(told: string, refund: Sentence): string {
+  const news = sayRefund('failed', refund);
+  const both = `${told} ${news}`;
+  return both.length <= maxSayLength ? both : news;
 }
 
 /** The text message with the payment link. Not spoken, but worded in the same place. */

@@ -3,7 +3,7 @@ import {
   ApplicationFailure,
   CancellationScope,
   condition,
-  continueAsNew,
+  makeContinueAsNewFunc,
   ParentClosePolicy,
   patched,
   setDefaultSignalHandler,
@@ -23,15 +23,12 @@ import {
   requestRefund,
 } from '../contracts/refund.js';
 import { refundStart } from '../contracts/refund-start.js';
-import { refundOutcomes, sumsOf, withOutcome, withRefund } from '../domain/refund-book.js';
+import { refundOutcomes, refundsByCheckout, sumsOf, withOutcome, withRefund } from '../domain/refund-book.js';
 import { judgeRefund, refundable } from '../domain/refund-policy.js';
-import type { RefundStatus } from '../domain/refund-state.js';
+import { cameToNothing } from '../domain/refund-state.js';
 import { examineRefundRequest, readRefundable, readRefundRun, refusal } from './steps/effects.js';
 import { failureTypes } from '../contracts/failures.js';
 import { refund } from './refund.js';
-
-/** States of a refund in which its money is the payment's again. */
-const cameToNothing: readonly RefundStatus[] = ['denied', 'approval_expired', 'rejected', 'failed'];
 
 /** Pause before a sum is read again that Stripe did not tell, ms: longer each time, so that an outage costs little history. */
 const rereadAfterMs = (failures: number) => Math.min(15_000 * 2 ** failures, 3_600_000);
@@ -60,11 +57,12 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
   /** Refunds of this run of the ledger that go to Stripe without a person. */
   const automatic = new Set<string>();
 
-  function publish(checkoutId: string, amount: number): void {
+  function publish(checkoutId: string, amount: number, refunds?: RefundLedgerMemo['refunds']): void {
     const before = refunded[checkoutId] ?? { amount: 0, changes: 0 };
-    if (before.amount === amount) return;
-    refunded = { ...refunded, [checkoutId]: { amount, changes: before.changes + 1 } };
-    upsertMemo({ refunded } satisfies RefundLedgerMemo);
+    if (before.amount === amount && !refunds) return;
+    if (before.amount !== amount)
+      refunded = { ...refunded, [checkoutId]: { amount, changes: before.changes + 1 } };
+    upsertMemo({ refunded, ...(refunds && { refunds }) } satisfies RefundLedgerMemo);
   }
 
   /** The answer to a request that is known already; waits until its run can be read. */
@@ -139,7 +137,11 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
       at: now,
       outcome,
     });
-    publish(checkoutId, refundedAtStripe);
+    publish(
+      checkoutId,
+      refundedAtStripe,
+      patched('refunds-are-listed') ? refundsByCheckout(entries) : undefined,
+    );
     const started = startRefund({ request: { ...request, amount }, verdict, requestedAt: now });
     starting.set(refundId, started);
     await started;
@@ -217,13 +219,9 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     }
     await condition(allHandlersFinished);
     if (Date.now() < touchedAt + keptMs) {
-      await continueAsNew<typeof refundLedger>({
-        tenantId,
-        customerKey,
-        entries,
-        refunded,
-        toRead: [...toRead],
-      });
+      const memo: RefundLedgerMemo = { refunded, refunds: refundsByCheckout(entries) };
+      const goOn = makeContinueAsNewFunc<typeof refundLedger>({ memo: { ...memo } });
+      await goOn({ tenantId, customerKey, entries, refunded, toRead: [...toRead] });
     }
   });
 }

@@ -2,8 +2,16 @@ import type { Client } from '@temporalio/client';
 import type { CheckoutMemo } from '../../contracts/checkout.js';
 import { isTerminal } from '../../domain/checkout-state.js';
 import { honouredPayment, type LatePaymentState } from '../../domain/late-payment.js';
-import { readRefunded } from '../refunds/ledger.js';
+import { type ListedRefund, readRefunded } from '../refunds/ledger.js';
 import { readLatePayments } from './late-payments.js';
+
+/** A checkout as it is shown: its version counts what happened after its end, too. */
+export interface ShownCheckout extends CheckoutMemo {
+  /** Money that came after its end. */
+  late?: LatePaymentState | undefined;
+  /** Its refunds, oldest first. */
+  refunds?: readonly ListedRefund[];
+}
 
 /**
  * A checkout with what happened after its end: a closed run learns nothing any more, so money that came late stands in a run
@@ -13,15 +21,20 @@ export async function withAftermath(
   client: Client,
   tenantId: string,
   memo: CheckoutMemo,
-): Promise<{ memo: CheckoutMemo; late: LatePaymentState | undefined }> {
+): Promise<ShownCheckout> {
   const { checkout, state } = memo;
-  if (!isTerminal(state.status)) return { memo, late: undefined };
+  if (!isTerminal(state.status)) return memo;
   const late = await readLatePayments(client, tenantId, checkout.checkoutId);
-  if (state.status !== 'paid' && !honouredPayment(late)) return { memo, late };
+  const version = state.version + (late?.version ?? 0);
+  if (state.status !== 'paid' && !honouredPayment(late))
+    return { checkout, state: { ...state, version }, late };
   const { customerKey, checkoutId } = checkout;
-  const { amount, changes } = await readRefunded(client, tenantId, customerKey, checkoutId);
+  const { amount, changes, refunds } = await readRefunded(client, tenantId, customerKey, checkoutId);
+  const ofRefunds = refunds.reduce((sum, refund) => sum + refund.state.version, 0);
   return {
-    memo: { checkout, state: { ...state, amountRefunded: amount, version: state.version + changes } },
+    checkout,
+    state: { ...state, amountRefunded: amount, version: version + changes + ofRefunds },
     late,
+    refunds,
   };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CheckoutMemo, CheckoutSummary } from '../../contracts/checkout.js';
+import type { CheckoutSummary } from '../../contracts/checkout.js';
 import {
   allowedActions,
   type CheckoutState,
@@ -8,9 +8,12 @@ import {
   isTerminal,
 } from '../../domain/checkout-state.js';
 import { type LatePaymentState, shownLatePayment } from '../../domain/late-payment.js';
-import { sayCheckout, sayLatePayment } from '../../domain/say.js';
+import { isRefundOver, owedRefund } from '../../domain/refund-state.js';
+import { sayCheckout, sayLatePayment, withFailedRefund } from '../../domain/say.js';
 import type { Tenant } from '../../domain/tenant.js';
+import { refundStatusSchema } from '../refunds/schemas.js';
 import { checkoutStatusSchema, nextSchema, railSchema } from '../schemas.js';
+import type { ShownCheckout } from './aftermath.js';
 
 const reasonSchema = z
   .string()
@@ -50,6 +53,17 @@ export const checkoutSchema = z
       })
       .optional()
       .meta({ description: 'Money that came after the end, or a second time, and what becomes of it.' }),
+    refunds: z
+      .array(
+        z.object({
+          refund_id: z.string(),
+          state: refundStatusSchema,
+          terminal: z.boolean(),
+          amount: z.number(),
+          at: z.string().meta({ description: 'When it was asked for.' }),
+        }),
+      )
+      .meta({ description: 'What was asked back of it here, oldest first.' }),
   })
   .meta({ id: 'Checkout' });
 
@@ -74,6 +88,21 @@ export function nextAfter(status: CheckoutStatus): z.output<typeof nextSchema> {
   return { action: 'wait', retry_after_ms: retryAfter[status] ?? 1_000 };
 }
 
+/** The caller's sentence, in the tenant's words: also of a refund that the bank returned, because its money is owed again. */
+function sayShown({ state, checkout, late, refunds = [] }: ShownCheckout, tenant: Tenant): string {
+  const told = sayFor(state, checkout, tenant, late);
+  const owed = owedRefund(refunds);
+  if (!owed) return told;
+  const { amount, currency, description } = owed.refund;
+  const { locale } = checkout;
+  return withFailedRefund(told, {
+    money: { amount, currency },
+    description,
+    locale,
+    wording: tenant.wording,
+  });
+}
+
 /** The caller's sentence for a state, in the tenant's words. Money that came after the end changes what is true. */
 export function sayFor(
   state: CheckoutState,
@@ -90,12 +119,9 @@ export function sayFor(
   return sayLatePayment(state, shown.status, { ...sentence, money, confirmationNumber: number });
 }
 
-/** The one rendering of a checkout for agents. `late`: money that came after its end. */
-export function renderCheckout(
-  { checkout, state }: CheckoutMemo,
-  tenant: Tenant,
-  late?: LatePaymentState,
-): CheckoutResource {
+/** The one rendering of a checkout for agents. */
+export function renderCheckout(shownCheckout: ShownCheckout, tenant: Tenant): CheckoutResource {
+  const { checkout, state, late, refunds = [] } = shownCheckout;
   const shown = shownLatePayment(late);
   const honoured = shown?.status === 'honoured' ? shown.amount : 0;
   return {
@@ -103,9 +129,9 @@ export function renderCheckout(
     quote_id: checkout.quoteId,
     state: state.status,
     terminal: isTerminal(state.status),
-    version: state.version + (late?.version ?? 0),
+    version: state.version,
     livemode: checkout.livemode,
-    say: sayFor(state, checkout, tenant, late),
+    say: sayShown(shownCheckout, tenant),
     next: nextAfter(state.status),
     ...(state.reason && { reason: state.reason }),
     ...(state.rail && { rail: state.rail }),
@@ -133,5 +159,12 @@ export function renderCheckout(
         at: rfc3339(shown.at),
       },
     }),
+    refunds: refunds.map(({ refund, state: { status }, at }) => ({
+      refund_id: refund.refundId,
+      state: status,
+      terminal: isRefundOver(status),
+      amount: refund.amount,
+      at: rfc3339(at),
+    })),
   };
 }

@@ -7,7 +7,7 @@ import { principalWith } from '../authenticate.js';
 import { parse } from '../parse.js';
 import { Problem } from '../problem.js';
 import type { RunWatch } from '../run-watch.js';
-import { withAftermath } from './aftermath.js';
+import { type ShownCheckout, withAftermath } from './aftermath.js';
 import { listCheckoutEvents } from './events.js';
 import { type CheckoutDependencies, createCheckoutOperations } from './operations.js';
 import { renderCheckout } from './resource.js';
@@ -40,8 +40,7 @@ export function checkoutRoutes(dependencies: CheckoutDependencies & { watch: Run
     repeated = false,
   ) {
     if (repeated) response.set('Idempotent-Replayed', 'true');
-    const { memo: now, late } = await withAftermath(client, tenant.id, memo);
-    response.status(status).json(renderCheckout(now, tenant, late));
+    response.status(status).json(renderCheckout(await withAftermath(client, tenant.id, memo), tenant));
   }
 
   router.post('/', async (request, response) => {
@@ -57,13 +56,19 @@ export function checkoutRoutes(dependencies: CheckoutDependencies & { watch: Run
     const { tenant } = principalWith('checkout', response);
     const { since, wait_ms } = parse(waitQuerySchema, request.query);
     const id = checkoutIdIn(request);
-    const memo = await watch.waitFor(
-      checkoutWorkflowId(tenant.id, id),
-      () => readCheckout(client, tenant.id, id),
-      { since, isOver: ({ state }) => isTerminal(state.status), waitMs: wait_ms },
-    );
-    if (!memo) throw new Problem('not_found');
-    await answer(response, 200, memo, tenant);
+    const read = async () => {
+      const memo = await readCheckout(client, tenant.id, id);
+      return memo && withAftermath(client, tenant.id, memo);
+    };
+    // What happens after the end stands in other runs, which the poll of this one does not see.
+    const isOver = ({ state }: ShownCheckout) => isTerminal(state.status);
+    const shown = await watch.waitFor(checkoutWorkflowId(tenant.id, id), read, {
+      since,
+      isOver,
+      waitMs: wait_ms,
+    });
+    if (!shown) throw new Problem('not_found');
+    response.json(renderCheckout(shown, tenant));
   });
 
   router.post('/:id/cancel', async (request, response) => {

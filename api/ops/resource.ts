@@ -44,14 +44,14 @@ export async function describeCheckout(
   memo: CheckoutMemo,
   tenant: Tenant,
 ): Promise<z.output<typeof opsCheckoutSchema>> {
-  const { memo: now, late } = await withAftermath(view.client, tenant.id, memo);
+  const shown = await withAftermath(view.client, tenant.id, memo);
   const { checkout, state } = memo;
   const { amount, currency, description } = checkout;
   const { authorization, session, paymentIntent } = state.instrument ?? {};
   const { resolution } = state;
   const workflowId = checkoutWorkflowId(tenant.id, checkout.checkoutId);
   return {
-    ...renderCheckout(now, tenant, late),
+    ...renderCheckout(shown, tenant),
     call_id: checkout.callId,
     explain: await explained(view.client, workflowId, () =>
       explainCheckout(state, { money: { amount, currency }, description, signals }),

@@ -1,14 +1,29 @@
 import type { Client } from '@temporalio/client';
-import { type RefundLedgerMemo, refundLedgerWorkflowId } from '../../contracts/refund.js';
+import { type RefundLedgerMemo, type RefundMemo, refundLedgerWorkflowId } from '../../contracts/refund.js';
 import { readMemo } from '../runs.js';
+import { readRefund } from './resource.js';
 
-/** What Stripe has given back of a checkout so far, as its customer's ledger knows it; minor units. */
+/** A refund as its run published it, and when it was asked for, epoch ms. */
+export interface ListedRefund extends RefundMemo {
+  at: number;
+}
+
+/**
+ * What Stripe has given back of a checkout so far, as its customer's ledger knows it, minor units; and the refunds that went
+ * through that ledger, oldest first.
+ */
 export async function readRefunded(
   client: Client,
   tenantId: string,
   customerKey: string,
   checkoutId: string,
-): Promise<{ amount: number; changes: number }> {
+): Promise<{ amount: number; changes: number; refunds: ListedRefund[] }> {
   const ledger = await readMemo<RefundLedgerMemo>(client, refundLedgerWorkflowId(tenantId, customerKey));
-  return ledger?.refunded?.[checkoutId] ?? { amount: 0, changes: 0 };
+  const listed = await Promise.all(
+    (ledger?.refunds?.[checkoutId] ?? []).map(async ({ refundId, at }) => {
+      const memo = await readRefund(client, tenantId, refundId);
+      return memo ? [{ ...memo, at }] : [];
+    }),
+  );
+  return { ...(ledger?.refunded?.[checkoutId] ?? { amount: 0, changes: 0 }), refunds: listed.flat() };
 }

@@ -1,11 +1,9 @@
 import type { ApiProcess } from '../support/simulation/product.js';
 import { principal } from '../support/simulation/product.js';
 import { Problem } from '../../api/problem.js';
-import type { CheckoutMemo } from '../../contracts/checkout.js';
-import type { LatePaymentState } from '../../domain/late-payment.js';
 import type { RefundMemo } from '../../contracts/refund.js';
 import { renderCheckout } from '../../api/checkouts/resource.js';
-import { withAftermath } from '../../api/checkouts/aftermath.js';
+import { type ShownCheckout, withAftermath } from '../../api/checkouts/aftermath.js';
 import { readCheckout } from '../../api/checkouts/store.js';
 import { readRefund } from '../../api/refunds/resource.js';
 import type { Oracle } from './oracle.js';
@@ -175,15 +173,15 @@ export class Agents {
         const found = await readCheckout(api.client, tenant.id, checkout);
         return found && (await withAftermath(api.client, tenant.id, found));
       });
-      if (now) this.#hear(purchase, now.memo, now.late);
+      if (now) this.#hear(purchase, now);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
     }
   }
 
-  #hear(purchase: number, memo: CheckoutMemo, late?: LatePaymentState): void {
+  #hear(purchase: number, shown: ShownCheckout): void {
     const tenant = this.#tenant(this.#purchase(purchase));
-    const told = renderCheckout(memo, tenant, late);
+    const told = renderCheckout(shown, tenant);
     this.#world.story.tell(
       'agent',
       `hears of ${told.checkout_id.slice(-8)}: ${told.state}${told.reason ? ` (${told.reason})` : ''}${told.late_payment ? `, late money ${told.late_payment.state}` : ''}`,

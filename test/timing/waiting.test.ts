@@ -1,6 +1,7 @@
 import { describe, expect, vi } from 'vitest';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { timelyEvents } from '../support/world/history-events.js';
+import { RefundDesk } from '../support/world/refund-desk.js';
 import { until } from '../support/world/until.js';
 
 const it = checkoutTest();
@@ -38,13 +39,41 @@ describe('waiting for a change', () => {
     await customer.reach(id, 'canceled');
   });
 
-  it('ends at once for a checkout that has ended', async ({ customer, world }) => {
-    const id = await customer.begin();
-    await customer.reach(id, 'awaiting_wallet');
-    await world.standIns.approve(id);
+  it('takes its whole time for a checkout that has ended and stays as it is', async ({ customer }) => {
+    const id = await new RefundDesk(customer).paid();
+    const { body: before } = await customer.get(id);
+    const { status, body, ms } = await customer.get(id, { since: before.version, wait_ms: 1_200 });
+    expect([status, body]).toEqual([200, before]);
+    expect(ms).toBeGreaterThanOrEqual(1_195);
+    expect(ms).toBeLessThan(2_700);
+  });
+
+  it('ends soon after a checkout that has ended was refunded, and at once when it was before', async ({
+    customer,
+  }) => {
+    const desk = new RefundDesk(customer);
+    const id = await desk.paid();
     const { version } = await customer.reach(id, 'paid');
-    const { ms } = await customer.get(id, { since: version + 5, wait_ms: 20_000 });
-    expect(ms).toBeLessThan(1_000);
+    const waiting = customer.get(id, { since: version, wait_ms: 20_000 });
+    const { refund_id } = await desk.request(id, { amount: 1_000 });
+    const { body, ms } = await waiting;
+    expect(body.version).toBeGreaterThan(version);
+    expect(ms).toBeLessThan(5_000);
+    await desk.reach(refund_id, 'refunded');
+    const { version: shown } = await desk.refundedShown(id, 1_000);
+    const again = await customer.get(id, { since: version + 1, wait_ms: 20_000 });
+    expect([again.body.version, again.ms < 1_000]).toEqual([shown, true]);
+  });
+
+  it('takes its whole time for a refund that is over', async ({ customer }) => {
+    const desk = new RefundDesk(customer);
+    const refund = await desk.held();
+    await desk.decide(refund, 'deny');
+    const { version } = await desk.reach(refund.refund_id, 'denied');
+    await desk.run(refund).result();
+    const { body, ms } = await desk.get(refund.refund_id, { since: version, wait_ms: 1_200 });
+    expect(body.version).toBe(version);
+    expect(ms).toBeGreaterThanOrEqual(1_195);
   });
 
   it('of 200 callers costs one long poll and adds nothing to the history', async ({ newCaller, world }) => {

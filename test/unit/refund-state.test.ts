@@ -4,13 +4,14 @@ import { explainRefund } from '../../domain/explain-refund.js';
 import {
   applyRefundFact,
   isRefundOver,
+  owedRefund,
   type RefundFact,
   requestedState,
   type RefundState,
   type RefundStatus,
   refundTransitions,
 } from '../../domain/refund-state.js';
-import { maxSayLength, sayRefund } from '../../domain/say.js';
+import { maxSayLength, sayRefund, withFailedRefund } from '../../domain/say.js';
 
 /** The table of the HTTP contract, section 4, written down a second time. */
 const contract: Record<RefundStatus, readonly RefundStatus[]> = {
@@ -185,5 +186,36 @@ describe('what ops are told of a refund', () => {
     const state = [facts[0]!, facts[4]!].reduce((at, fact) => applyRefundFact(at, fact, 3), held);
     expect(told(state)).toContain('Decision: approved by key:boss at 1970-01-01T00:00:00.005Z.');
     expect(told(state)).toContain('At Stripe: re_1.');
+  });
+});
+
+describe('a refund whose money is owed again', () => {
+  const asked = (at: number, status: RefundState['status'], since = at) => ({
+    at,
+    state: { version: 1, status, event: { type: 'requested', at: since } } satisfies RefundState,
+  });
+
+  test.for<[string, ReturnType<typeof asked>[], number | undefined]>([
+    ['is none', [], undefined],
+    ['is none that was made', [asked(1, 'refunded')], undefined],
+    ['is none that was refused', [asked(1, 'rejected'), asked(2, 'denied')], undefined],
+    ['is the one that failed', [asked(1, 'refunded'), asked(2, 'failed', 9)], 2],
+    ['is the one that failed after a later one was made', [asked(1, 'failed', 9), asked(2, 'refunded')], 1],
+    ['is the newest of two', [asked(1, 'failed', 9), asked(2, 'failed', 8)], 2],
+    ['is not one that was asked for anew', [asked(1, 'failed', 5), asked(6, 'awaiting_approval')], undefined],
+    ['is one that was asked for anew in vain', [asked(1, 'failed', 5), asked(6, 'denied')], 1],
+  ])('%s', ([, refunds, at]) => {
+    expect(owedRefund(refunds)?.at).toBe(at);
+  });
+
+  test('is said behind the payment’s sentence, or alone where both are too long', () => {
+    const sentence = {
+      money: { amount: 2_000, currency: 'usd' },
+      description: 'Growth plan',
+      locale: 'en-US',
+    };
+    const news = 'The refund of $20.00 did not go through. A colleague will look into it.';
+    expect(withFailedRefund('Paid.', sentence)).toBe(`Paid. ${news}`);
+    expect(withFailedRefund('x'.repeat(150), sentence)).toBe(news);
   });
 });

@@ -164,7 +164,7 @@ describe('a refund that the bank returns days later', () => {
     expect(failed).toMatchObject({
       terminal: true,
       version: done.version + 1,
-      say: 'The refund did not go through. A colleague will look into it.',
+      say: 'The refund of $49.00 did not go through. A colleague will look into it.',
       failure_reason: 'lost_or_stolen_card',
     });
     const back = await desk.refundedShown(checkoutId, 0);

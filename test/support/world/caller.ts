@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { CheckoutResource } from '../../../api/checkouts/resource.js';
 import type { QuoteResource } from '../../../api/quotes/schemas.js';
 import type { World } from './world.js';
@@ -140,8 +139,6 @@ export class Caller {
         throw new Error(`wanted ${String(wanted)}, got ${JSON.stringify(body)}`);
       }
       since = body.version;
-      // What changes after the end is told by nobody: it is asked for.
-      if (body.terminal) await sleep(50);
     }
   }
 
