@@ -2,16 +2,17 @@ import express, { type RequestHandler, type Response, Router } from 'express';
 import type { RefundMemo } from '../../contracts/refund.js';
 import { containsCardNumber } from '../../domain/card-data.js';
 import { ruleText } from '../../domain/explain-refund.js';
+import { honouredPayment } from '../../domain/late-payment.js';
 import { formatMoney } from '../../domain/money.js';
 import type { RefundStatus } from '../../domain/refund-state.js';
 import type { Approver, Tenant } from '../../domain/tenant.js';
 import type { ApprovalLink, ApprovalLinks } from '../../providers/approval/approval-link.js';
 import type { ApiKey } from '../authenticate.js';
+import { withAftermath } from '../checkouts/aftermath.js';
 import { listCheckoutEvents } from '../checkouts/events.js';
 import { readCheckout } from '../checkouts/store.js';
 import { Problem } from '../problem.js';
-import { createDecision, type DecisionDependencies } from '../refunds/decide.js';
-import { readRefunded } from '../refunds/ledger.js';
+import { alreadyDecided, createDecision, type DecisionDependencies } from '../refunds/decide.js';
 import { readRefund } from '../refunds/resource.js';
 import { type ApprovalPage, approvalPage, messagePage, pageHeaders, type Row } from './page.js';
 
@@ -19,6 +20,7 @@ export interface ApprovalPageDependencies extends DecisionDependencies {
   approvalLinks: ApprovalLinks;
   tenant: (id: string) => Tenant | undefined;
   keys: Pick<ReadonlyMap<string, ApiKey>, 'get'>;
+  publicUrl: string;
 }
 
 const states: Record<RefundStatus, string> = {
@@ -67,16 +69,30 @@ export function approvalRoutes(dependencies: ApprovalPageDependencies): Router {
     return { link, tenant, approver, memo };
   }
 
-  /** What the payment brought and what went back of it, by whomever: the sum that the rules speak of. */
-  async function moneyBefore({ refund }: RefundMemo, tenant: Tenant): Promise<Row[]> {
-    const paid = await readCheckout(client, tenant.id, refund.checkoutId);
-    if (!paid) return [];
-    const { checkout, state } = paid;
-    const given = await readRefunded(client, tenant.id, checkout.customerKey, checkout.checkoutId);
+  /**
+   * How the payment came about, the other refunds asked for and what was decided on them, what it brought and what went
+   * back of it, by whomever: the sums that the rules speak of.
+   */
+  async function historyOf({ refund }: RefundMemo, tenant: Tenant): Promise<Row[]> {
+    const [list, memo] = await Promise.all([
+      listCheckoutEvents(client, tenant.id, refund.checkoutId, 0),
+      readCheckout(client, tenant.id, refund.checkoutId),
+    ]);
+    const own = (list?.events ?? []).filter(({ refund_id }) => refund_id === undefined);
+    const rows = own.map(({ at, type, state }): Row => [
+      time(Date.parse(at)),
+      type === state ? type : `${type.replaceAll('_', ' ')} (${state.replaceAll('_', ' ')})`,
+    ]);
+    if (!memo) return rows;
+    const { checkout, state, late, refunds = [] } = await withAftermath(client, tenant.id, memo);
     const { currency } = checkout;
+    const others = refunds.filter((other) => other.refund.refundId !== refund.refundId);
+    const captured = state.amountCaptured + (honouredPayment(late)?.amount ?? 0);
     return [
-      ['Paid', formatMoney({ amount: state.amountCaptured, currency }, tenant.locale)],
-      ['Given back so far', formatMoney({ amount: given.amount, currency }, tenant.locale)],
+      ...rows,
+      ...others.map((other): Row => [time(other.at), refundLine(other, tenant)]),
+      ['Paid', formatMoney({ amount: captured, currency }, tenant.locale)],
+      ['Given back so far', formatMoney({ amount: state.amountRefunded, currency }, tenant.locale)],
     ];
   }
 
@@ -84,18 +100,12 @@ export function approvalRoutes(dependencies: ApprovalPageDependencies): Router {
     const found = await opened(request.params.token, response);
     if (!found) return;
     const { tenant, approver, memo } = found;
-    const events = await listCheckoutEvents(client, tenant.id, memo.refund.checkoutId, 0);
-    const history = (events?.events ?? []).map(({ at, type, state }): Row => [
-      time(Date.parse(at)),
-      type === state ? type : `${type.replaceAll('_', ' ')} (${state.replaceAll('_', ' ')})`,
-    ]);
-    const before = await moneyBefore(memo, tenant);
-    response.send(approvalPage(describe(memo, tenant, approver, [...history, ...before], keys)));
+    response.send(approvalPage(describe(memo, tenant, approver, await historyOf(memo, tenant), keys)));
   });
 
   router.post(
     '/:token',
-    fromThisPage,
+    fromThisPage(dependencies.publicUrl),
     express.urlencoded({ extended: false, limit: '8kb' }),
     async (request, response) => {
       const found = await opened(request.params.token, response);
@@ -109,7 +119,7 @@ export function approvalRoutes(dependencies: ApprovalPageDependencies): Router {
       const words = typeof note === 'string' ? note.trim().slice(0, 500) : '';
       try {
         if (containsCardNumber(words)) throw new Problem('card_data_refused');
-        await decide({
+        const { repeated, memo: decided } = await decide({
           tenantId: link.tenantId,
           refundId: link.refundId,
           requestHash: memo.refund.requestHash,
@@ -118,6 +128,8 @@ export function approvalRoutes(dependencies: ApprovalPageDependencies): Router {
           decidedBySubject: link.approver,
           ...(words !== '' && { note: words }),
         });
+        // A link decides once, also for its own person.
+        if (repeated) throw alreadyDecided(decided);
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         const [title, text] = told(error);
@@ -132,14 +144,35 @@ export function approvalRoutes(dependencies: ApprovalPageDependencies): Router {
   return router;
 }
 
-/** A decision is only taken from the page it was shown on. There is no cookie to misuse; this stops forms elsewhere. */
-const fromThisPage: RequestHandler = (request, response, next) => {
-  const site = request.get('sec-fetch-site');
-  if (site === undefined || site === 'same-origin' || site === 'none') return next();
-  response
-    .status(403)
-    .send(messagePage('Nothing was decided', 'Open the link from your message and decide there.'));
-};
+/**
+ * A decision is only taken from the page it was shown on. There is no cookie to misuse; this stops forms elsewhere. Our own
+ * page sends `Origin: null`, because it tells nobody where it was opened.
+ */
+const fromThisPage =
+  (publicUrl: string): RequestHandler =>
+  (request, response, next) => {
+    const site = request.get('sec-fetch-site');
+    const origin = request.get('origin');
+    const hosts = [request.get('host'), new URL(publicUrl).host];
+    const ownOrigin =
+      origin === undefined ||
+      origin === 'null' ||
+      (URL.canParse(origin) && hosts.includes(new URL(origin).host));
+    if (ownOrigin && (site === undefined || site === 'same-origin' || site === 'none')) return next();
+    response
+      .status(403)
+      .send(messagePage('Nothing was decided', 'Open the link from your message and decide there.'));
+  };
+
+/** One refund beside the one that is decided: what, by whose wish, what became of it, and who decided. */
+function refundLine({ refund, state }: RefundMemo, tenant: Tenant): string {
+  const { decision, decidedBy } = state.approval ?? {};
+  const sum = formatMoney(refund, tenant.locale);
+  return [
+    `refund of ${sum} asked for by ${refund.requestedBy}: ${state.status.replaceAll('_', ' ')}`,
+    ...(decision && decidedBy ? [`${decision} by ${decidedBy}`] : []),
+  ].join(', ');
+}
 
 function told(problem: Problem): [title: string, text: string] {
   const { decision, decided_by, decided_at } = problem.details;

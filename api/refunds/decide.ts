@@ -52,7 +52,12 @@ function decidedBefore(
   const { approval, status } = memo.state;
   if (status === 'approval_expired') throw new Problem('approval_expired');
   if (approval?.decision === decision && approval.decidedBy === decidedBy) return { repeated: true, memo };
-  throw new Problem('already_decided', {
+  throw alreadyDecided(memo);
+}
+
+/** Tells what was decided, by whom and when. */
+export function alreadyDecided({ state: { approval } }: RefundMemo): Problem {
+  return new Problem('already_decided', {
     decision: approval?.decision ?? 'automatic',
     ...(approval?.decidedBy && { decided_by: approval.decidedBy }),
     ...(approval?.decidedAt !== undefined && { decided_at: new Date(approval.decidedAt).toISOString() }),

@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest';
 import { checkoutTest } from '../support/world/checkout-test.js';
+import { payLate } from '../support/world/late-money.js';
 import { RefundDesk, refundTenant } from '../support/world/refund-desk.js';
 import { until } from '../support/world/until.js';
 
@@ -8,6 +9,11 @@ const test = checkoutTest({
     refundTenant('acme', {}, { name: 'Acme & Sons' }),
     refundTenant('globex'),
     refundTenant('hasty', { approval_deadline_ms: 400 }),
+    refundTenant(
+      'obliging',
+      {},
+      { late_payment: 'honour', rails: [{ rail: 'paymentLink', deadline_ms: 400 }] },
+    ),
   ],
 });
 const evil = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>`;
@@ -33,6 +39,46 @@ describe('the approver’s page', () => {
     ]) {
       expect(html).toContain(part);
     }
+  });
+
+  test('shows what the payment brought, and the other refunds asked for and decided', async ({
+    customer,
+    world,
+  }) => {
+    const desk = new RefundDesk(customer);
+    const checkoutId = await desk.paid(20_000);
+    const small = await desk.request(checkoutId, { amount: 1_000 });
+    await desk.reach(small.refund_id, 'refunded');
+    const denied = await desk.request(checkoutId, { amount: 6_000 });
+    await desk.decide(denied, 'deny');
+    const pending = await desk.request(checkoutId, { amount: 7_000 });
+    const refund = await desk.request(checkoutId, { amount: 8_000 });
+    await desk.refundedShown(checkoutId, 1_000);
+    const { html } = await desk.page(desk.link(refund));
+    const asker = world.keyName('acme', 'agent');
+    const history = html.slice(html.indexOf('History of this payment'));
+    for (const part of [
+      `refund of $10.00 asked for by ${asker}: refunded`,
+      `refund of $60.00 asked for by ${asker}: denied, denied by ${world.keyName('acme', 'approver')}`,
+      `refund of $70.00 asked for by ${asker}: awaiting approval`,
+      '<dt>Paid</dt><dd>$200.00</dd>',
+      '<dt>Given back so far</dt><dd>$10.00</dd>',
+    ]) {
+      expect(history).toContain(part);
+    }
+    expect(history).not.toContain('$80.00');
+    await desk.decide(pending, 'deny');
+  });
+
+  test('shows what came late and was kept as paid', async ({ newCaller, world }) => {
+    const desk = new RefundDesk(newCaller({ tenant: 'obliging' }));
+    const checkoutId = await desk.caller.begin({ amount: 9_000 }, { rails: ['paymentLink'] });
+    await desk.caller.reach(checkoutId, 'expired');
+    await payLate(world, checkoutId, 9_000);
+    await desk.caller.reach(checkoutId, ({ late_payment }) => late_payment?.state === 'honoured');
+    const refund = await desk.request(checkoutId, { amount: 8_000 });
+    const { html } = await desk.page(desk.link(refund));
+    expect(html).toContain('<dt>Paid</dt><dd>$90.00</dd>');
   });
 
   test('works without script, by keyboard and with a screen reader', async ({ customer }) => {
@@ -132,25 +178,41 @@ describe('a decision on the page', () => {
     expect(again.html).toContain(`${decision} by person:dana`);
     expect(again.html).not.toContain('<form');
     const other = decision === 'approved' ? 'denied' : 'approved';
-    const changed = await desk.page(path, { decision: other });
-    expect(changed.status).toBe(409);
-    expect(changed.html).toContain(
-      `The refund was ${decision} by person:dana at ${approval?.decided_at ?? ''}`,
-    );
+    // The link is used up, whichever button is pressed.
+    for (const pressed of [decision, other]) {
+      const used = await desk.page(path, { decision: pressed });
+      expect([pressed, used.status]).toEqual([pressed, 409]);
+      expect(used.html).toContain(
+        `The refund was ${decision} by person:dana at ${approval?.decided_at ?? ''}`,
+      );
+    }
     const second = await desk.page(desk.link(refund, 'omar'), { decision: other });
     expect(second.status).toBe(409);
     expect((await desk.get(refund.refund_id)).body.state).toBe(state);
   });
 
-  test('is not taken from another site', async ({ customer }) => {
+  test('is not taken from another site', async ({ customer, world }) => {
     const desk = new RefundDesk(customer);
     const refund = await desk.held();
-    for (const site of ['cross-site', 'same-site', 'nonsense']) {
-      const headers = { 'sec-fetch-site': site };
-      expect((await desk.page(desk.link(refund), { decision: 'approved' }, headers)).status).toBe(403);
+    const { host } = new URL(world.url);
+    const elsewhere = [
+      ...['cross-site', 'same-site', 'nonsense'].map((site) => ({ 'sec-fetch-site': site })),
+      ...['https://evil.test', `https://${host}.evil.test`, 'http://127.0.0.1:1', 'nonsense', ''].map(
+        (origin) => ({ origin, 'sec-fetch-site': 'same-origin' }),
+      ),
+      { origin: 'https://evil.test' },
+    ];
+    for (const headers of elsewhere) {
+      const { status } = await desk.page(desk.link(refund), { decision: 'approved' }, headers);
+      expect([headers, status]).toEqual([headers, 403]);
     }
     expect((await desk.get(refund.refund_id)).body).toEqual(refund);
-    const own = { 'sec-fetch-site': 'same-origin' };
+    // A browser hides where our page was opened; others say it.
+    const noted = { decision: 'approved', note: 'x'.repeat(9_000) };
+    for (const origin of ['null', world.url]) {
+      expect((await desk.page(desk.link(refund), noted, { origin })).status).toBe(413);
+    }
+    const own = { 'sec-fetch-site': 'same-origin', origin: world.url };
     expect((await desk.page(desk.link(refund), { decision: 'approved' }, own)).status).toBe(303);
   });
 
