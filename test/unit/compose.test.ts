@@ -28,7 +28,15 @@ const variables = {
   API_KEYS_FILE: './value-of-api-keys.json',
   POSTGRES_PASSWORD: 'value-of-the-database-password',
 };
-const optional = ['API_PORT', 'UI_PORT', 'LOG_LEVEL', 'RECONCILE_EVERY_MS', 'SMTP_URL', 'MAIL_FROM'];
+const optional = [
+  'API_PORT',
+  'UI_PORT',
+  'LOG_LEVEL',
+  'RECONCILE_EVERY_MS',
+  'SMTP_URL',
+  'MAIL_FROM',
+  'TENANT_WEBHOOKS_FILE',
+];
 const secrets = [
   'DEPLOYMENT_SECRET',
   'STRIPE_SECRET_KEY',
@@ -210,15 +218,33 @@ describe('the processes of the product in docker-compose.yml', () => {
     }
   });
 
+  const mounted = (name: string) =>
+    Object.fromEntries((service(name).volumes ?? []).map(({ source, target }) => [target, source]));
+
   it('read the files of the operator where the configuration says', () => {
-    const mounted = (name: string) =>
-      Object.fromEntries((service(name).volumes ?? []).map(({ source, target }) => [target, source]));
     const tenants = processEnvironment('worker')['TENANTS_FILE'] ?? '';
-    expect(mounted('worker')).toEqual({ [tenants]: join(repository, variables.TENANTS_FILE) });
-    expect(mounted('api')).toEqual({
+    expect(mounted('worker')).toMatchObject({ [tenants]: join(repository, variables.TENANTS_FILE) });
+    expect(mounted('api')).toMatchObject({
       [tenants]: join(repository, variables.TENANTS_FILE),
       [readApiConfig(processEnvironment('api')).apiKeysFile]: join(repository, variables.API_KEYS_FILE),
     });
+  });
+
+  it('tell the tenants’ own systems where the operator names a file for it, and else nobody', async () => {
+    const without = [
+      readApiConfig(processEnvironment('api')).tenantWebhooksFile,
+      readWorkerConfig(processEnvironment('worker')).tenantWebhooksFile,
+    ];
+    expect(without).toEqual([undefined, undefined]);
+    const named = './value-of-webhooks.json';
+    const own = { ...variables, TENANT_WEBHOOKS_FILE: named };
+    const { services: told } = await loadComposeFile(loader, 'docker-compose.yml', own);
+    for (const name of ['api', 'worker']) {
+      const target = told[name]?.environment?.['TENANT_WEBHOOKS_FILE'];
+      const mount = told[name]?.volumes?.find((one) => one.target === target);
+      expect([name, mount?.source]).toEqual([name, join(repository, named)]);
+      expect(Object.values(mounted(name))).toContain('/dev/null');
+    }
   });
 
   it('have no secret written into the file, and each only those it needs', () => {
