@@ -1,3 +1,4 @@
+import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { failureTypes } from '../contracts/failures.js';
 import { formatMoney } from '../domain/money.js';
@@ -36,6 +37,16 @@ export interface ApprovalDependencies {
   approvalUrl: (token: string) => string;
 }
 
+/** Longer than a mail server takes to restart, ms. */
+const mailPatienceMs = 60_000;
+
+/** The mail server refused for good, or does not answer for too long. */
+function mailIsGivenUp(error: unknown): boolean {
+  const { currentAttemptScheduledTimestampMs: now, scheduledTimestampMs: since } = activityInfo();
+  const refused = error instanceof ApplicationFailure && error.type === failureTypes.requestRefused;
+  return refused || now - since > mailPatienceMs;
+}
+
 /** Asking people, and checking what they decided: here, because keys never enter workflow code. */
 export function createApprovalActivities(dependencies: ActivityDependencies & ApprovalDependencies) {
   const { decisions, approvalLinks, approvalUrl, mailer, tenant, twilio, deployment } = dependencies;
@@ -64,7 +75,10 @@ export function createApprovalActivities(dependencies: ActivityDependencies & Ap
       };
     },
 
-    /** Sends one person the link to one request, by e-mail or SMS. A repetition sends no second SMS; an e-mail keeps its Message-ID. */
+    /**
+     * Sends one person the link to one request: by e-mail, or by SMS where they have no other address, where their mail is
+     * refused for good, or where it has been away for a minute. A repeated e-mail keeps its Message-ID.
+     */
     async notifyApprover(notice: ApprovalNotice): Promise<{ by: 'email' | 'sms' | 'nothing' }> {
       const { refunds, sms, name } = tenantOf(dependencies, notice);
       const person = refunds.approvers.find(({ id }) => id === notice.approver);
@@ -74,24 +88,31 @@ export function createApprovalActivities(dependencies: ActivityDependencies & Ap
       const url = approvalUrl(approvalLinks.sign(link, requestHash));
       const sum = formatMoney({ amount, currency });
       const subject = `${kind === 'remind' ? 'Reminder: ' : ''}${name}: refund of ${sum} needs your decision`;
-      return withVendorFailures(async () => {
-        if (person.email !== undefined && mailer) {
-          await mailer.send({
-            to: person.email,
-            subject,
-            text: `${subject}\n\n${notice.description}\n\nOpen to see the request and decide:\n${url}\n`,
-            messageId: `<${refundId}.${kind}.${approver}@${deployment}.voice-checkout>`,
-          });
-          return { by: 'email' };
-        }
-        if (person.phone === undefined) {
-          throw ApplicationFailure.nonRetryable(
-            `approver ${approver} cannot be reached`,
-            failureTypes.requestRefused,
+      const { email, phone } = person;
+      if (email !== undefined && mailer) {
+        try {
+          await withVendorFailures(() =>
+            mailer.send({
+              to: email,
+              subject,
+              text: `${subject}\n\n${notice.description}\n\nOpen to see the request and decide:\n${url}\n`,
+              messageId: `<${refundId}.${kind}.${approver}@${deployment}.voice-checkout>`,
+            }),
           );
+          return { by: 'email' };
+        } catch (error) {
+          if (phone === undefined || !mailIsGivenUp(error)) throw error;
         }
+      }
+      if (phone === undefined) {
+        throw ApplicationFailure.nonRetryable(
+          `approver ${approver} cannot be reached`,
+          failureTypes.requestRefused,
+        );
+      }
+      return withVendorFailures(async () => {
         await textOnce(twilio, {
-          to: person.phone,
+          to: phone,
           body: `${subject} ${url}`,
           // The reminder holds the same link: only the whole text tells the two apart.
           unique: `${subject} ${url}`,

@@ -1,4 +1,3 @@
-import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Twilio } from 'twilio';
 import type { MessageInstance } from 'twilio/lib/rest/api/v2010/account/message.js';
@@ -8,6 +7,7 @@ import type { Tenant } from '../domain/tenant.js';
 import { twilioRefusal } from '../providers/twilio/twilio-error.js';
 import { type ActivityDependencies, type CheckoutRef, tenantOf } from './accounts.js';
 import { withVendorFailures } from './failures.js';
+import { remember, remembered } from './remember.js';
 
 export interface LinkMessage extends CheckoutRef {
   phone: string;
@@ -49,13 +49,21 @@ export async function textOnce(
   const newest = listed ?? (await twilio.messages.list({ to: text.to, limit: 20 }));
   const sent = newest.find(({ body }) => body.includes(unique));
   if (sent) return sent.sid;
-  if (activityInfo().attempt > 2) {
+  const { sends = 0 } = (remembered() ?? {}) as { sends?: number };
+  if (sends >= 2) {
     throw ApplicationFailure.nonRetryable(
       'sent twice without an answer, and Twilio lists neither',
       failureTypes.requestRefused,
     );
   }
-  return (await twilio.messages.create(text)).sid;
+  remember({ sends: sends + 1 });
+  try {
+    return (await twilio.messages.create(text)).sid;
+  } catch (error) {
+    // Twilio says no: nothing was sent.
+    if ((twilioRefusal(error)?.status ?? 500) < 500) remember({ sends });
+    throw error;
+  }
 }
 
 /** Stands where Twilio's code would, when our own limit for the number was reached. */

@@ -2,10 +2,15 @@ import { formatMoney, type Money } from './money.js';
 import type { ApprovalRule } from './refund-policy.js';
 import type { RefundState } from './refund-state.js';
 
+/** How an approver was told; `nothing`: by no means. */
+export type Asked = 'trying' | 'email' | 'sms' | 'nothing';
+
 export interface RefundExplainContext {
   money: Money;
   description: string;
   requestedBy: string;
+  /** What became of the messages to approvers, by their id; absent where only the published state is known. */
+  asked?: ReadonlyMap<string, Asked>;
   /** Decisions that were tried and not valid, with what was wrong. */
   refusedDecisions: readonly string[];
   signals: { repeated: number; invalid: number };
@@ -22,6 +27,20 @@ export const ruleText: Record<ApprovalRule, string> = {
 
 const time = (ms: number) => new Date(ms).toISOString().replace('.000Z', 'Z');
 
+const askedText: Record<Asked, string> = {
+  email: 'Told by e-mail',
+  sms: 'Told by SMS',
+  trying: 'Being told',
+  nothing: 'Could not be told',
+};
+
+function messages(asked: RefundExplainContext['asked'] = new Map()): string[] {
+  const by = (how: Asked) => [...asked].filter(([, one]) => one === how).map(([approver]) => approver);
+  return (['email', 'sms', 'trying', 'nothing'] as const)
+    .filter((how) => by(how).length > 0)
+    .map((how) => `${askedText[how]}: ${by(how).join(', ')}.`);
+}
+
 /** A few plain sentences for ops: what the refund waits for, until when, and what was tried. */
 export function explainRefund(state: RefundState, context: RefundExplainContext): string {
   const sum = formatMoney(context.money);
@@ -31,7 +50,11 @@ export function explainRefund(state: RefundState, context: RefundExplainContext)
     case 'awaiting_approval':
       lines.push(
         `A person must approve giving back ${sum} (${context.description}), asked for by ${context.requestedBy}: ${approval ? ruleText[approval.requiredBecause] : 'by policy'}.`,
-        `Tier ${approval?.tier ?? 1} has been asked. Without a decision it ends at ${approval ? time(approval.expiresAt) : 'its deadline'}.`,
+        [
+          `Tier ${approval?.tier ?? 1} is to decide.`,
+          ...messages(context.asked),
+          `Without a decision it ends at ${approval ? time(approval.expiresAt) : 'its deadline'}.`,
+        ].join(' '),
       );
       break;
     case 'submitting':

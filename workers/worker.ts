@@ -6,6 +6,7 @@ import {
   type WorkflowBundleOption,
 } from '@temporalio/worker';
 import type { Activities } from '../activities/activities.js';
+import { remembered } from '../activities/remember.js';
 import { checkoutTaskQueue } from '../contracts/checkout.js';
 import type { Logger } from '../runtime/logger.js';
 
@@ -21,7 +22,7 @@ function observed(log: Logger): ActivityInboundCallsInterceptor {
     async execute(input, next) {
       const { activityType, attempt, workflowExecution } = activityInfo();
       const started = performance.now();
-      const beating = setInterval(() => heartbeat(), heartbeatEveryMs);
+      const beating = setInterval(() => heartbeat(remembered()), heartbeatEveryMs);
       const line = (outcome: string, failure?: unknown) =>
         log[outcome !== 'done' ? 'warn' : sweeps.includes(activityType) ? 'debug' : 'info'](
           {

@@ -75,11 +75,12 @@ export function activityBench(options: {
       statusCallbackUrl('https://api.example.com', testOwnership.mark({ tenantId, checkoutId })),
   });
 
-  /** Runs one activity as the given try of its task. */
+  /** Runs one activity as the given try of its task, with what the try before remembered. */
   function run<Name extends CheckoutActivity>(
     name: Name,
     input: Parameters<Activities[Name]>[0],
     attempt = 1,
+    heartbeatDetails?: unknown,
   ): ReturnType<Activities[Name]> {
     const workflowId =
       'request' in input
@@ -88,6 +89,7 @@ export function activityBench(options: {
     const environment = new MockActivityEnvironment(
       {
         attempt,
+        heartbeatDetails,
         // Another run id each time, as after a reset: nothing may depend on it.
         workflowExecution: { workflowId, runId: randomBytes(8).toString('hex') },
       },

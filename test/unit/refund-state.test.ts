@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { explainRefund } from '../../domain/explain-refund.js';
+import { type Asked, explainRefund } from '../../domain/explain-refund.js';
 import {
   applyRefundFact,
   isRefundOver,
@@ -156,8 +156,21 @@ describe('what ops are told of a refund', () => {
     expect(told(held)).toBe(
       [
         "A person must approve giving back $20.00 (Growth plan), asked for by key:agent: the refunds of this payment together pass the tenant's threshold.",
-        'Tier 1 has been asked. Without a decision it ends at 1970-01-01T00:00:01Z.',
+        'Tier 1 is to decide. Without a decision it ends at 1970-01-01T00:00:01Z.',
       ].join('\n'),
+    );
+  });
+
+  test('says of each approver whether a message reached them', () => {
+    const asked = new Map<string, Asked>([
+      ['dana', 'email'],
+      ['omar', 'nothing'],
+      ['ann', 'sms'],
+      ['bob', 'trying'],
+      ['eve', 'email'],
+    ]);
+    expect(told(held, { asked })).toContain(
+      'Tier 1 is to decide. Told by e-mail: dana, eve. Told by SMS: ann. Being told: bob. Could not be told: omar. Without',
     );
   });
 

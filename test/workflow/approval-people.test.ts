@@ -15,6 +15,9 @@ const test = checkoutTest({
       ],
     }),
     refundTenant('patient'),
+    refundTenant('phones', {
+      approvers: [{ id: 'pat', name: 'Pat', phone: '+15550100303', tier: 1 }],
+    }),
     refundTenant('team', {
       approvers: [
         { id: 'ann', name: 'Ann', email: 'ann@team.test', phone: '+15550100301', tier: 1 },
@@ -28,6 +31,7 @@ const mailsAbout = async (world: World, to: string, refund: Refund) =>
   (await world.standIns.mails(to)).filter(({ text }) => text.includes(refund.refund_id)).reverse();
 const textsAbout = async (world: World, to: string, refund: Refund) =>
   (await world.standIns.messages(to)).filter(({ body }) => body.includes(refund.refund_id)).reverse();
+const texts = '/2010-04-01/Accounts/:account/Messages.json';
 const linkIn = (text: string) => /\/approvals\/\S+/.exec(text)?.[0] ?? 'no link';
 
 describe('people are asked', () => {
@@ -54,7 +58,9 @@ describe('people are asked', () => {
     // Tier 2 is a visible change: its version, and what ops see.
     const asked = (await desk.get(refund.refund_id)).body;
     expect([asked.state, asked.version]).toEqual(['awaiting_approval', 2]);
-    expect(await desk.explain(refund)).toContain('Tier 2 has been asked');
+    expect(await desk.explain(refund)).toContain(
+      'Tier 2 is to decide. Told by e-mail: dana. Told by SMS: omar.',
+    );
     const { status } = await desk.page(linkIn(texts[0]?.body ?? ''), { decision: 'approved' });
     expect(status).toBe(303);
     const done = await desk.reach(refund.refund_id, 'refunded');
@@ -101,6 +107,56 @@ describe('people are asked', () => {
     const refund = await desk.held();
     expect((await desk.decide(refund, 'approve')).status).toBe(200);
     await desk.reach(refund.refund_id, 'refunded');
+  });
+
+  test('as soon as their mail server is back, and ops see until then that they were not', async ({
+    newCaller,
+    world,
+  }) => {
+    const desk = new RefundDesk(newCaller({ tenant: 'patient' }));
+    await world.standIns.fault({ route: 'SMTP', kind: 'status', status: 451, times: 5 });
+    const refund = await desk.held();
+    expect(await desk.explain(refund)).toContain('Being told: dana.');
+    await desk.explains(refund, 'Told by e-mail: dana.');
+    expect(await mailsAbout(world, 'dana@patient.test', refund)).toHaveLength(1);
+    await desk.decide(refund, 'deny');
+  });
+
+  test('by text where their mail is refused for good', async ({ newCaller, world }) => {
+    const desk = new RefundDesk(newCaller({ tenant: 'team' }));
+    await world.standIns.fault({ route: 'SMTP', kind: 'status', status: 550, times: 1 });
+    const refund = await desk.held();
+    await desk.explains(refund, 'Told by SMS: ann, bob.');
+    const [text] = await textsAbout(world, '+15550100301', refund);
+    expect((await desk.page(linkIn(text?.body ?? ''))).html).toContain('You decide as Ann');
+    await desk.decide(refund, 'deny');
+  });
+
+  test('as soon as Twilio is back, by one text', async ({ newCaller, world }) => {
+    const desk = new RefundDesk(newCaller({ tenant: 'phones' }));
+    await world.standIns.fault({ route: `GET ${texts}`, kind: 'status', status: 503, times: 5 });
+    const refund = await desk.held();
+    await desk.explains(refund, 'Told by SMS: pat.');
+    expect(await textsAbout(world, '+15550100303', refund)).toHaveLength(1);
+    await desk.decide(refund, 'deny');
+  });
+
+  test('by two texts at most, and ops see that none is known to have arrived', async ({
+    newCaller,
+    world,
+  }) => {
+    const desk = new RefundDesk(newCaller({ tenant: 'phones' }));
+    await world.standIns.fault(
+      { route: `POST ${texts}`, kind: 'status', status: 429, times: 3 },
+      { route: `POST ${texts}`, kind: 'before', times: 9 },
+    );
+    const refund = await desk.held();
+    await desk.explains(refund, 'Could not be told: pat.');
+    const tries = await world.standIns.requests({ route: `POST ${texts}` });
+    const ofThis = tries.filter(({ params }) => params['Body']?.includes(refund.refund_id));
+    expect(ofThis.map(({ status }) => status)).toEqual([429, 429, 429, null, null]);
+    await world.standIns.clearFaults();
+    await desk.decide(refund, 'deny');
   });
 
   test('once, however often their mail server hesitates', async ({ newCaller, world }) => {

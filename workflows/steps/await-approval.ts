@@ -45,7 +45,11 @@ export async function awaitApproval(run: RefundRun): Promise<boolean> {
     for (const { id: approver } of approvers.filter((one) => one.tier === tier)) {
       const about = { tenantId, checkoutId, refundId, requestHash, amount, currency, description };
       // A message that cannot be sent must not keep anyone from deciding: others, or the API, still can.
-      void notifyApprover({ ...about, approver, kind, expiresAt }).catch(() => undefined);
+      run.noteAsked(approver, 'trying');
+      void notifyApprover({ ...about, approver, kind, expiresAt }).then(
+        ({ by }) => run.noteAsked(approver, by),
+        () => run.noteAsked(approver, 'nothing'),
+      );
     }
   }
   await decidedBefore(decided, expiresAt, 'until the approval expires');

@@ -54,6 +54,13 @@ const message: ActivityOptions = {
   retry: { ...backoff, maximumAttempts: 4, nonRetryableErrorTypes: [requestRefused, credentialsRefused] },
 };
 
+/** Nobody waits on the phone for it: a person is told when mail or SMS is back. Repeating it is harmless (see the activity). */
+const notice: ActivityOptions = {
+  ...attempt,
+  scheduleToCloseTimeout: 600_000,
+  retry: { ...backoff, initialInterval: 1_000, nonRetryableErrorTypes: [requestRefused] },
+};
+
 function activity<Name extends keyof Activities>(name: Name, options: ActivityOptions, summary: string) {
   return proxyActivities<Pick<Activities, Name>>({ ...options, summary })[name];
 }
@@ -89,11 +96,7 @@ export const readRefund = activity('readRefund', read, 'Read the refund back');
 export const findRefund = activity('findRefund', read, 'Look for the refund at Stripe');
 export const verifyDecision = activity('verifyDecision', read, "Check a person's decision");
 
-export const notifyApprover = activity(
-  'notifyApprover',
-  { ...message, scheduleToCloseTimeout: 600_000 },
-  'Tell an approver',
-);
+export const notifyApprover = activity('notifyApprover', notice, 'Tell an approver');
 
 export const examineLatePayment = activity('examineLatePayment', read, 'Read the payment and its checkout');
 export const findInstruments = activity(

@@ -21,7 +21,7 @@ import { refundStateAttribute } from '../../contracts/search-attributes.js';
 import { retryRefundNow } from '../../contracts/levers.js';
 import { paymentEventReceived } from '../../contracts/payment-event.js';
 import { areTwoPeople } from '../../domain/four-eyes.js';
-import { explainRefund } from '../../domain/explain-refund.js';
+import { type Asked, explainRefund } from '../../domain/explain-refund.js';
 import { applyRefundFact, type RefundFact, type RefundState } from '../../domain/refund-state.js';
 import type { RefundSubmission } from '../../activities/refunds.js';
 import { announceRefund } from './announce.js';
@@ -46,6 +46,7 @@ export class RefundRun implements RefundInHand {
   /** Settles when what was announced so far will be told. */
   announced: Promise<unknown> = Promise.resolve();
   readonly #refusedDecisions: string[] = [];
+  readonly #asked = new Map<string, Asked>();
   #nextReadAt: number | undefined;
 
   constructor(input: RefundInput) {
@@ -128,6 +129,13 @@ export class RefundRun implements RefundInHand {
     this.announced = Promise.all([this.announced, announceRefund(this.input.request, this.state)]);
   }
 
+  /** Notes how far a message to an approver has come; one that arrived counts, whatever becomes of a reminder. */
+  noteAsked(approver: string, how: Asked): void {
+    const before = this.#asked.get(approver);
+    if (before !== 'email' && before !== 'sms') this.#asked.set(approver, how);
+    this.#showDetails();
+  }
+
   /** Takes a fact in; what changed becomes visible outside. True when something did. */
   learn(fact: RefundFact): boolean {
     const before = this.state;
@@ -197,6 +205,7 @@ export class RefundRun implements RefundInHand {
       money: { amount, currency },
       description,
       requestedBy,
+      asked: this.#asked,
       refusedDecisions: this.#refusedDecisions,
       signals: this.inbox.counts,
       nextReadAt: this.#nextReadAt,

@@ -8,6 +8,9 @@ import { type Process, runningProcess, type VirtualTime } from './virtual-time.j
 export type ActivityFunctions = Readonly<Record<string, (input: never) => Promise<unknown>>>;
 
 export interface ActivityStart {
+  /** What the attempt before remembered, and how this one does; absent for a local activity. */
+  heartbeatDetails?: unknown;
+  heartbeat?: (details: unknown) => void;
   activityId: string;
   activityType: string;
   input: readonly temporal.api.common.v1.IPayload[];
@@ -122,14 +125,14 @@ export class ActivityHost {
       currentAttemptScheduledTimestampMs: this.time.now,
       startToCloseTimeoutMs: 10_000,
       scheduleToCloseTimeoutMs: start.scheduleToCloseMs,
-      heartbeatDetails: undefined,
+      heartbeatDetails: start.heartbeatDetails,
       inWorkflow: true,
     } as unknown as Info;
     const context = new Context(
       info,
       never,
       new AbortController().signal,
-      silent,
+      start.heartbeat ?? silent,
       this.#client,
       quiet,
       noopMetricMeter,

@@ -34,6 +34,7 @@ export class ActivityTask {
   #attempt = 0;
   #running: Attempt | undefined;
   #lastFailure: Failure | undefined;
+  #remembered: unknown;
   #over = false;
 
   constructor(
@@ -88,6 +89,10 @@ export class ActivityTask {
         isLocal: false,
         scheduledAt: this.#scheduledAt,
         scheduleToCloseMs: scheduleToClose,
+        heartbeatDetails: this.#remembered,
+        heartbeat: (details) => {
+          if (this.#isCurrent(attempt)) this.#remembered = details;
+        },
       })
       .then(
         (value) => this.#completed(attempt, value),
