@@ -2,12 +2,19 @@ import { activityInfo } from '@temporalio/activity';
 import Stripe from 'stripe';
 import { ApplicationFailure } from '@temporalio/common';
 import { failureTypes } from '../contracts/failures.js';
-import { type RefundRequest, refundWorkflowId } from '../contracts/refund.js';
+import {
+  type RefundGrant,
+  refundLedgerWorkflowId,
+  type RefundRequest,
+  refundWorkflowId,
+} from '../contracts/refund.js';
 import type { RefundStatus } from '../domain/refund-state.js';
 import { areTwoPeople } from '../domain/four-eyes.js';
 import { keyLifetime } from '../domain/idempotency-key.js';
-import { needsApprovalAlone } from '../domain/refund-policy.js';
+import type { RefundSums } from '../domain/refund-book.js';
+import { judgeRefund, needsApprovalAlone, refundable } from '../domain/refund-policy.js';
 import type { DecisionTokens } from '../providers/approval/decision-token.js';
+import { requestHash } from '../providers/approval/request-hash.js';
 import type { RequestSeal } from '../providers/approval/request-seal.js';
 import { type ActivityDependencies, type CheckoutRef, onAccount, onceOnAccount } from './accounts.js';
 import { withVendorFailures } from './failures.js';
@@ -19,11 +26,11 @@ export interface PaymentRef extends CheckoutRef {
 
 export interface RefundOrder {
   request: RefundRequest;
+  /** As in `RefundInput`. */
+  grant?: RefundGrant | undefined;
   /** The approval, where a person had to decide. */
   signedDecision?: string | undefined;
   attempt: number;
-  /** When it was asked for, epoch ms: no key is older. Absent in orders of runs from before this was told. */
-  requestedAt?: number;
   /** A run that was stopped may have sent it: nothing is sent before Stripe has shown that it is not there. */
   look?: boolean;
   /** Stripe's id of it, where one is known. */
@@ -34,6 +41,29 @@ export interface Refundable {
   captured: number;
   refunded: number;
   disputed: boolean;
+}
+
+/** A request, and what the book of its customer's ledger says at that time, epoch ms. */
+export interface RefundToExamine {
+  request: RefundRequest;
+  sums: RefundSums;
+  requestedAt: number;
+}
+
+export interface ExaminedRefund extends Refundable {
+  /** Absent when it is refused, and for requests from before there were grants. */
+  grant?: RefundGrant;
+  /** Stripe has this very refund: a run that Temporal has lost made it. */
+  made?: MadeRefund;
+}
+
+export interface MadeRefund {
+  refund: string;
+  /** Minor units. */
+  amount: number;
+  requestHash: string;
+  /** Epoch ms. */
+  madeAt: number;
 }
 
 export interface RefundDependencies {
@@ -75,9 +105,50 @@ export async function createRefund(
 export function createRefundActivities(dependencies: ActivityDependencies & RefundDependencies) {
   const { stripe, ownership, seal, decisions } = dependencies;
 
-  /** The amount of "all that is left" is the ledger's, so it is not under the seal. */
+  /** What the ledger sets is not under the API's seal but under that of the grant. */
   const isSealed = ({ seal: given, ...request }: RefundRequest) =>
-    seal.isGenuine({ ...request, amount: request.rest ? 0 : request.amount }, given);
+    seal.isGenuine(
+      {
+        ...request,
+        amount: request.rest ? 0 : request.amount,
+        requestHash: request.v === 1 ? request.requestHash : '',
+      },
+      given,
+    );
+
+  const runsAs = (workflowId: string) => activityInfo().workflowExecution?.workflowId === workflowId;
+
+  /** Judges a request as its ledger does. Sums that nobody's book could show count as none. */
+  function grantOf(
+    request: RefundRequest,
+    { captured, refunded, disputed }: Refundable,
+    { sums, requestedAt }: Pick<RefundToExamine, 'sums' | 'requestedAt'>,
+  ): RefundGrant | undefined {
+    const known = (sum: number) => (Number.isSafeInteger(sum) && sum > 0 ? sum : 0);
+    const facts = {
+      captured,
+      refundedAtStripe: refunded,
+      disputed,
+      pendingOfPayment: known(sums.pendingOfPayment),
+      refundedOfPayment: known(sums.refundedOfPayment),
+      customerInDay: known(sums.customerInDay),
+    };
+    const amount = request.rest ? refundable(facts) : request.amount;
+    const { kind: verdict } = judgeRefund({ ...request, amount }, facts, request.policy);
+    if (verdict === 'refused') return undefined;
+    const granted = { amount, requestHash: requestHash({ ...request, amount }), verdict, requestedAt };
+    return { ...granted, seal: seal.seal({ ...granted, request: request.seal }) };
+  }
+
+  /** The ledger's verdict on exactly this request; undefined where nothing proves that it is one. */
+  function grantedVerdict(request: RefundRequest, grant?: RefundGrant): RefundGrant['verdict'] | undefined {
+    if (request.v === 1) return needsApprovalAlone(request, request.policy) ? 'needs_approval' : 'automatic';
+    if (!grant) return undefined;
+    const { seal: given, ...granted } = grant;
+    if (!seal.isGenuine({ ...granted, request: request.seal }, given)) return undefined;
+    const same = granted.amount === request.amount && granted.requestHash === request.requestHash;
+    return same ? granted.verdict : undefined;
+  }
 
   async function readRefundable(ref: PaymentRef): Promise<Refundable> {
     const options = onAccount(dependencies, ref);
@@ -107,23 +178,28 @@ export function createRefundActivities(dependencies: ActivityDependencies & Refu
     );
   }
 
-  /** Nothing typed into Temporal by hand may move money: the request must be the API's, the run its own, the approval real. */
-  async function requireRight({ request, signedDecision }: RefundOrder): Promise<void> {
+  /**
+   * Nothing typed into Temporal by hand may move money: the request must be the API's, the run its own, the verdict the
+   * ledger's, the approval real.
+   */
+  async function requireRight({ request, grant, signedDecision }: RefundOrder): Promise<void> {
     const { tenantId, refundId } = request;
-    const runIsItsOwn = activityInfo().workflowExecution?.workflowId === refundWorkflowId(tenantId, refundId);
-    const needed = needsApprovalAlone(request, request.policy);
-    if (isSealed(request) && runIsItsOwn && (!needed || (await isApproved(request, signedDecision)))) return;
+    if (isSealed(request) && runsAs(refundWorkflowId(tenantId, refundId))) {
+      const verdict = grantedVerdict(request, grant);
+      if (verdict === 'automatic') return;
+      if (verdict === 'needs_approval' && (await isApproved(request, signedDecision))) return;
+    }
     throw ApplicationFailure.nonRetryable('not sealed by the API, or not approved', failureTypes.notOurs);
   }
 
   /** Our refund among all of the payment's; undefined when it is not there. */
-  async function findRefund(ref: PaymentRef & { refundId: string }): Promise<RefundReading | undefined> {
+  async function findRefund(ref: PaymentRef & { refundId: string }): Promise<Stripe.Refund | undefined> {
     const list = stripe.refunds.list(
       { payment_intent: ref.paymentIntent, limit: 100 },
       onAccount(dependencies, ref),
     );
     for await (const refund of list) {
-      if (ownership.read(refund.metadata)?.refundId === ref.refundId) return readingOf(refund);
+      if (ownership.read(refund.metadata)?.refundId === ref.refundId) return refund;
     }
     return undefined;
   }
@@ -132,8 +208,23 @@ export function createRefundActivities(dependencies: ActivityDependencies & Refu
     return readingOf(await stripe.refunds.retrieve(ref.refund, {}, onAccount(dependencies, ref)));
   }
 
-  const findMade = ({ request, refund }: RefundOrder) =>
-    refund === undefined ? findRefund(request) : readRefund({ ...request, refund });
+  async function findMade({ request, refund }: RefundOrder): Promise<RefundReading | undefined> {
+    if (refund !== undefined) return readRefund({ ...request, refund });
+    const found = await findRefund(request);
+    return found && readingOf(found);
+  }
+
+  /**
+   * Whether the key alone keeps it single: Stripe did not have it when it was let through, so that no earlier sending under
+   * the first key can be older than that. Here and not in the workflow: a reset by ops brings an old order again, days later,
+   * as it was.
+   */
+  function isCoveredByKey({ request, grant, attempt, look, refund }: RefundOrder): boolean {
+    if (request.v === 1 || look || refund !== undefined || attempt !== 1) return false;
+    return (
+      grantedVerdict(request, grant) !== undefined && Date.now() < (grant?.requestedAt ?? 0) + keyLifetime
+    );
+  }
 
   return {
     /** What of a payment was captured and given back, by whomever, and whether its holder disputes it. Minor units. */
@@ -141,21 +232,36 @@ export function createRefundActivities(dependencies: ActivityDependencies & Refu
       return withVendorFailures(() => readRefundable(ref));
     },
 
-    /** As `readRefundable`, for a new request; undefined when the API did not send it. */
-    async examineRefundRequest(request: RefundRequest): Promise<Refundable | undefined> {
-      return isSealed(request) ? withVendorFailures(() => readRefundable(request)) : undefined;
+    /**
+     * As `readRefundable`, for a new request, with a grant unless it is refused or made already; undefined when the API did not
+     * send it to its ledger.
+     */
+    async examineRefundRequest(asked: RefundToExamine): Promise<ExaminedRefund | undefined> {
+      const { request } = asked;
+      const { tenantId, customerKey } = request;
+      if (!isSealed(request) || !runsAs(refundLedgerWorkflowId(tenantId, customerKey))) return undefined;
+      const [reading, found] = await withVendorFailures(() =>
+        Promise.all([readRefundable(request), findRefund(request)]),
+      );
+      if (found) {
+        const { id, amount, created } = found;
+        const hash = requestHash({ ...request, amount });
+        return { ...reading, made: { refund: id, amount, requestHash: hash, madeAt: created * 1_000 } };
+      }
+      const grant = request.v === 1 ? undefined : grantOf(request, reading, asked);
+      return { ...reading, ...(grant && { grant }) };
     },
 
     /** Sends the refund on the account of the charge, unless it is there. Key: refund.create. A refusal by Stripe is a value. */
     async submitRefund(order: RefundOrder): Promise<RefundSubmission> {
       const { tenantId, checkoutId, refundId, paymentIntent, amount, reason } = order.request;
+      const { requestHash: hash, requestedBy, callId } = order.request;
       return withVendorFailures(async () => {
-        // Here and not in the workflow: a reset by ops brings an old order again, days later, as it was.
-        const forgotten = Date.now() > (order.requestedAt ?? Infinity) + keyLifetime;
-        const made = order.look || forgotten ? await findMade(order) : undefined;
+        const made = isCoveredByKey(order) ? undefined : await findMade(order);
         if (made) return made;
         await requireRight(order);
-        const metadata = ownership.mark({ tenantId, checkoutId, refundId });
+        const asked = { requestHash: hash, requestedBy, callId };
+        const metadata = ownership.mark({ tenantId, checkoutId, refundId, asked });
         return createRefund(
           dependencies,
           { payment_intent: paymentIntent, amount, reason, metadata },
@@ -176,7 +282,10 @@ export function createRefundActivities(dependencies: ActivityDependencies & Refu
 
     /** Finds our refund among all of the payment's: what is asked before anything is sent whose outcome is unknown. */
     async findRefund(ref: PaymentRef & { refundId: string }): Promise<RefundReading | { kind: 'absent' }> {
-      return withVendorFailures(async () => (await findRefund(ref)) ?? { kind: 'absent' });
+      return withVendorFailures(async () => {
+        const found = await findRefund(ref);
+        return found ? readingOf(found) : { kind: 'absent' };
+      });
     },
   };
 }

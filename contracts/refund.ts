@@ -30,7 +30,8 @@ export interface ApprovalPlan {
 
 /** A request for a refund, as the API checked it. Policy is in here as data. */
 export interface RefundRequest {
-  v: 1;
+  /** 2: it goes to Stripe only with the grant of its ledger. 1: from before there were grants. */
+  v: 1 | 2;
   requestId: string;
   refundId: string;
   tenantId: string;
@@ -50,7 +51,10 @@ export interface RefundRequest {
   description: string;
   locale: string;
   livemode: boolean;
-  /** Hex SHA-256 over payment, amount, currency, reason, requester and their subject: an approval is for exactly this. */
+  /**
+   * Hex SHA-256 over payment, amount, currency, reason, requester and their subject: an approval is for exactly this. Empty
+   * in the request, since only the ledger can tell the amount of all that is left, and set by the ledger.
+   */
   requestHash: string;
   /** The credential that asked: `key:<id>`. */
   requestedBy: string;
@@ -60,7 +64,21 @@ export interface RefundRequest {
   approval: ApprovalPlan;
   /** The tenant's own system is told what becomes of it. */
   announce: boolean;
-  /** The API's seal over all of the above: without it the activities that move money refuse. */
+  /** The API's seal over all of the above as it was asked: without it the activities that move money refuse. */
+  seal: string;
+}
+
+/**
+ * What a request was let through as. Its seal covers amount, hash, verdict and time, which the API does not know: none of
+ * them can be changed by hand in Temporal afterwards.
+ */
+export interface RefundGrant {
+  /** Minor units. */
+  amount: number;
+  requestHash: string;
+  verdict: 'automatic' | 'needs_approval';
+  /** Epoch ms. */
+  requestedAt: number;
   seal: string;
 }
 
@@ -70,6 +88,8 @@ export interface RefundInput {
   verdict: Exclude<RefundVerdict, { kind: 'refused' }>;
   /** When it was asked for, epoch ms. */
   requestedAt: number;
+  /** Absent in refunds of requests from before there were grants, and where nothing may be sent. */
+  grant?: RefundGrant;
   /** Set when the run before was stopped: this one goes on where that one was. */
   recover?: RecoveredRefund;
 }
@@ -120,6 +140,8 @@ export interface RefundLedgerInput {
   /** Payments, by checkout, whose sum at Stripe is to be read again. */
   toRead: readonly (readonly [checkoutId: string, paymentIntent: string])[];
   refunded: RefundLedgerMemo['refunded'];
+  /** Refunds of which it is not known yet what became of them, though somebody said so. */
+  toAsk?: readonly string[];
 }
 
 export interface RefundAnswer {

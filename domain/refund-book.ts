@@ -1,3 +1,6 @@
+import type { RefundFacts } from './refund-policy.js';
+import type { RefundStatus } from './refund-state.js';
+
 export const refundOutcomes = ['pending', 'at_stripe', 'done', 'void'] as const;
 
 export type RefundOutcome = (typeof refundOutcomes)[number];
@@ -46,11 +49,38 @@ export function refundsByCheckout(
   return refunds;
 }
 
+/** Takes out a refund that nobody has and nobody will make: it may be asked for anew. */
+export function withoutRefund(book: readonly RefundEntry[], refundId: string): readonly RefundEntry[] {
+  return book.filter((entry) => entry.refundId !== refundId);
+}
+
+/** What the state of a refund says of its money; undefined while that may still go either way. */
+export function outcomeOf(status: RefundStatus): RefundOutcome | undefined {
+  switch (status) {
+    case 'submitted':
+      return 'at_stripe';
+    case 'refunded':
+      return 'done';
+    case 'denied':
+    case 'approval_expired':
+    case 'rejected':
+    case 'failed':
+      return 'void';
+    case 'awaiting_approval':
+    case 'submitting':
+    case 'needs_attention':
+      return undefined;
+  }
+}
+
+/** What a verdict needs of the book, as in `RefundFacts`. */
+export type RefundSums = Pick<RefundFacts, 'pendingOfPayment' | 'refundedOfPayment' | 'customerInDay'>;
+
 /** The sums a verdict needs. Entries that came to nothing count nowhere. */
 export function sumsOf(
   book: readonly RefundEntry[],
   { checkoutId, currency, now }: { checkoutId: string; currency: string; now: number },
-): { pendingOfPayment: number; refundedOfPayment: number; customerInDay: number } {
+): RefundSums {
   const ofPayment = book.filter((entry) => entry.checkoutId === checkoutId);
   const recent = book.filter(
     (entry) => entry.currency === currency && entry.outcome !== 'void' && entry.at > now - dayMs,

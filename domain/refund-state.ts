@@ -95,6 +95,11 @@ export function requestedState(
   };
 }
 
+/** The state in which a run begins that finds its refund at Stripe, made by a run that Temporal has lost. `at`: epoch ms. */
+export function madeState(refund: string, at: number): RefundState {
+  return { version: 1, status: 'submitted', event: { type: 'submitted', at }, refund };
+}
+
 function statusAfter(state: RefundState, fact: RefundFact): RefundStatus {
   switch (fact.type) {
     case 'approved':

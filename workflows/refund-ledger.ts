@@ -23,12 +23,24 @@ import {
   requestRefund,
 } from '../contracts/refund.js';
 import { refundStart } from '../contracts/refund-start.js';
-import { refundOutcomes, refundsByCheckout, sumsOf, withOutcome, withRefund } from '../domain/refund-book.js';
+import {
+  outcomeOf,
+  refundOutcomes,
+  refundsByCheckout,
+  sumsOf,
+  withOutcome,
+  withoutRefund,
+  withRefund,
+} from '../domain/refund-book.js';
 import { judgeRefund, refundable } from '../domain/refund-policy.js';
-import { cameToNothing } from '../domain/refund-state.js';
-import { examineRefundRequest, readRefundable, readRefundRun, refusal } from './steps/effects.js';
+import { examineRefundRequest, findRefund, readRefundable, readRefundRun, refusal } from './steps/effects.js';
 import { failureTypes } from '../contracts/failures.js';
+import { madeState } from '../domain/refund-state.js';
+import type { MadeRefund } from '../activities/refunds.js';
 import { refund } from './refund.js';
+
+/** A ledger that was told before there was this patch believed all but "it came to nothing", and asked once. */
+const asksOfAll = () => patched('every-outcome-is-asked-for');
 
 /** Pause before a sum is read again that Stripe did not tell, ms: longer each time, so that an outage costs little history. */
 const rereadAfterMs = (failures: number) => Math.min(15_000 * 2 ** failures, 3_600_000);
@@ -50,8 +62,8 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
   /** Signals so far that tell of a sum: each is a reason to read at once. */
   let told = 0;
 
-  /** Refunds of which a signal says that they came to nothing. */
-  const toVerify = new Set<string>();
+  /** Refunds of which a signal says that something became of them. */
+  const toAsk = new Set(input.toAsk);
   /** Runs that are being started, by refund: a repeated request is answered when the run can be read. */
   const starting = new Map<string, Promise<void>>();
   /** Refunds of this run of the ledger that go to Stripe without a person. */
@@ -65,28 +77,60 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     upsertMemo({ refunded, ...(refunds && { refunds }) } satisfies RefundLedgerMemo);
   }
 
-  /** The answer to a request that is known already; waits until its run can be read. */
+  const isKnown = (refundId: string) => entries.some((entry) => entry.refundId === refundId);
+
+  /** The answer to a request that is known already; waits until its run can be read. None when that run is lost, and nothing of it left. */
   async function repeated(refundId: string): Promise<RefundAnswer | undefined> {
-    if (!entries.some((entry) => entry.refundId === refundId)) return undefined;
+    if (!isKnown(refundId)) return undefined;
     await starting.get(refundId);
-    return { startedBy: '', refundId };
+    // The API asks only for what it could not read.
+    if (asksOfAll()) await whatBecameOf(refundId);
+    return isKnown(refundId) ? { startedBy: '', refundId } : undefined;
   }
 
-  /** Asks a refund's own run whether it came to nothing: then its money is the payment's again. */
-  async function askWhetherVoid(refundId: string): Promise<void> {
-    const status = await readRefundRun({ tenantId, refundId }).catch(() => undefined);
-    if (status !== undefined && cameToNothing.includes(status))
-      entries = withOutcome(entries, refundId, 'void');
+  /** Asks a refund's own run what became of it: anyone may signal that. False when nobody answered. */
+  async function whatBecameOf(refundId: string): Promise<boolean> {
+    try {
+      const status = await readRefundRun({ tenantId, refundId });
+      const outcome = status && outcomeOf(status);
+      if (outcome === 'void' || (outcome && asksOfAll())) entries = withOutcome(entries, refundId, outcome);
+      if (status === undefined && asksOfAll()) await lookForLost(refundId);
+      return true;
+    } catch (error) {
+      refusal(error);
+      return false;
+    }
+  }
+
+  /** The run of a refund is lost: what Stripe does not have either, nobody will make any more. */
+  async function lookForLost(refundId: string): Promise<void> {
+    const entry = entries.find((one) => one.refundId === refundId);
+    // The runs of what was made leave Temporal in time.
+    if (!entry || entry.outcome === 'at_stripe' || entry.outcome === 'done') return;
+    const { checkoutId, paymentIntent } = entry;
+    const { kind } = await findRefund({ tenantId, checkoutId, refundId, paymentIntent });
+    entries =
+      kind === 'absent'
+        ? withoutRefund(entries, refundId)
+        : withOutcome(entries, refundId, kind === 'failed' ? 'void' : 'at_stripe');
   }
 
   /**
-   * Asks the runs of those that wait for a person: whoever saw that one was denied may ask anew before this ledger is told of
-   * it. False: nothing was asked, so nothing can have come in between.
+   * Asks the runs of those that wait: whoever saw that one was denied may ask anew before this ledger is told of it. False:
+   * nothing was asked, so nothing can have come in between.
    */
-  async function askHeld(): Promise<boolean> {
-    const held = entries.filter(({ refundId, outcome }) => outcome === 'pending' && !automatic.has(refundId));
-    if (held.length === 0 || !patched('held-refunds-are-asked')) return false;
-    await Promise.all(held.map(({ refundId }) => askWhetherVoid(refundId)));
+  async function askPending(): Promise<boolean> {
+    const waiting = entries.filter(
+      ({ refundId, outcome }) => outcome === 'pending' && (!automatic.has(refundId) || asksOfAll()),
+    );
+    if (waiting.length === 0 || !patched('held-refunds-are-asked')) return false;
+    await Promise.all(
+      waiting.map(async ({ refundId }) => {
+        // Whose run is only being started is not lost.
+        if (asksOfAll()) await starting.get(refundId);
+        await whatBecameOf(refundId);
+      }),
+    );
     return true;
   }
 
@@ -97,19 +141,44 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
         entry.checkoutId === checkoutId && entry.outcome === 'pending' && automatic.has(entry.refundId),
     ).length;
 
+  /** Stripe has the refund, made by a run that Temporal has lost: nothing is judged or sent any more. */
+  async function follow(
+    request: RefundRequest,
+    made: MadeRefund,
+    refundedAtStripe: number,
+  ): Promise<RefundAnswer> {
+    const { refundId, checkoutId, paymentIntent, currency } = request;
+    const { refund, amount, requestHash, madeAt: at } = made;
+    const outcome = 'at_stripe';
+    entries = withRefund(entries, { refundId, checkoutId, paymentIntent, amount, currency, at, outcome });
+    publish(checkoutId, refundedAtStripe, refundsByCheckout(entries));
+    const started = startRefund({
+      request: { ...request, amount, requestHash },
+      verdict: { kind: 'automatic' },
+      requestedAt: at,
+      recover: { state: madeState(refund, at) },
+    });
+    starting.set(refundId, started);
+    await started;
+    return { startedBy: '', refundId };
+  }
+
   async function letThrough(request: RefundRequest, tries = 5, asked = false): Promise<RefundAnswer> {
     const { refundId, checkoutId, paymentIntent, currency, reason, policy } = request;
     const known = await repeated(refundId);
     if (known) return known;
-    const reading = await examineRefundRequest(request);
+    const requestedAt = Date.now();
+    const sums = sumsOf(entries, { checkoutId, currency, now: requestedAt });
+    const reading = await examineRefundRequest({ request, sums, requestedAt });
     if (!reading) throw ApplicationFailure.nonRetryable('not sent by the API', 'not_sealed');
     // Other requests may have been let through meanwhile. From here to the entry nothing can come in between.
-    if (entries.some((entry) => entry.refundId === refundId)) {
+    if (isKnown(refundId)) {
       await starting.get(refundId);
       return { startedBy: '', refundId };
     }
+    if (reading.made) return follow(request, reading.made, reading.refunded);
     const now = Date.now();
-    const { captured, refunded: refundedAtStripe, disputed } = reading;
+    const { captured, refunded: refundedAtStripe, disputed, grant } = reading;
     const facts = { captured, refundedAtStripe, disputed, ...sumsOf(entries, { checkoutId, currency, now }) };
     const amount = request.rest ? refundable(facts) : request.amount;
     const judged = judgeRefund({ amount, currency }, facts, policy);
@@ -122,9 +191,14 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
       await condition(() => onTheirWay(checkoutId) < travelling, 3_000);
       return letThrough(request, tries - 1, asked);
     }
-    if (verdict.kind !== 'automatic' && !asked && (await askHeld())) return letThrough(request, tries, true);
+    if (verdict.kind !== 'automatic' && !asked && (await askPending()))
+      return letThrough(request, tries, true);
     if (verdict.kind === 'refused') {
       throw ApplicationFailure.nonRetryable('refused by policy', verdict.code, facts);
+    }
+    if (request.v > 1 && (grant?.amount !== amount || grant.verdict !== verdict.kind)) {
+      // Others were let through, or came to nothing, while this one was examined.
+      return letThrough(request, tries, asked);
     }
     if (verdict.kind === 'automatic') automatic.add(refundId);
     const outcome = 'pending';
@@ -142,10 +216,45 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
       refundedAtStripe,
       patched('refunds-are-listed') ? refundsByCheckout(entries) : undefined,
     );
-    const started = startRefund({ request: { ...request, amount }, verdict, requestedAt: now });
+    const granted = grant && {
+      grant,
+      requestedAt,
+      request: { ...request, amount, requestHash: grant.requestHash },
+    };
+    const started = startRefund({ request: { ...request, amount }, verdict, requestedAt: now, ...granted });
     starting.set(refundId, started);
     await started;
     return { startedBy: request.requestId, refundId };
+  }
+
+  /** False when a refund remains of which nobody could say what became. */
+  async function askAll(): Promise<boolean> {
+    const unanswered: string[] = [];
+    for (const refundId of toAsk) {
+      // Before: who is told of it meanwhile asks again.
+      toAsk.delete(refundId);
+      if (!(await whatBecameOf(refundId)) && asksOfAll()) unanswered.push(refundId);
+    }
+    for (const refundId of unanswered) toAsk.add(refundId);
+    return unanswered.length === 0;
+  }
+
+  /** Publishes the sum that Stripe has given back of one payment. False when Stripe does not answer: the sum is still owed. */
+  async function readNext(): Promise<boolean> {
+    const [next] = toRead;
+    if (!next) return true;
+    const [checkoutId, paymentIntent] = next;
+    toRead.delete(checkoutId);
+    try {
+      const reading = await readRefundable({ tenantId, checkoutId, paymentIntent });
+      publish(checkoutId, reading.refunded);
+      return true;
+    } catch (error) {
+      // A payment that Stripe does not know never had one.
+      if (refusal(error)?.type === failureTypes.requestRefused) return true;
+      toRead.set(checkoutId, paymentIntent);
+      return false;
+    }
   }
 
   setHandler(
@@ -171,8 +280,7 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     const outcome = refundOutcomes.find((one) => one === message?.outcome);
     if (!entry || !outcome) return;
     touchedAt = Date.now();
-    // "It came to nothing" frees money, and anyone may signal it: the refund's own run is asked first.
-    if (outcome === 'void') toVerify.add(entry.refundId);
+    if (outcome === 'void' || asksOfAll()) toAsk.add(entry.refundId);
     else entries = withOutcome(entries, entry.refundId, outcome);
     told++;
     toRead.set(entry.checkoutId, entry.paymentIntent);
@@ -191,37 +299,24 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     let failures = 0;
     while (!workflowInfo().continueAsNewSuggested) {
       await condition(
-        () => toRead.size > 0 || workflowInfo().continueAsNewSuggested,
+        () => toRead.size > 0 || toAsk.size > 0 || workflowInfo().continueAsNewSuggested,
         touchedAt + keptMs - Date.now(),
       );
-      for (const refundId of toVerify) {
-        toVerify.delete(refundId);
-        await askWhetherVoid(refundId);
-      }
-      const [next] = toRead;
-      if (!next) {
-        if (Date.now() >= touchedAt + keptMs) break;
+      if (toRead.size + toAsk.size === 0 && Date.now() >= touchedAt + keptMs) break;
+      const asked = await askAll();
+      const read = await readNext();
+      if (asked && read) {
+        failures = 0;
         continue;
       }
-      const [checkoutId, paymentIntent] = next;
-      toRead.delete(checkoutId);
-      try {
-        const reading = await readRefundable({ tenantId, checkoutId, paymentIntent });
-        publish(checkoutId, reading.refunded);
-        failures = 0;
-      } catch (error) {
-        // Stripe does not answer: the sum is still owed. A payment that Stripe does not know never had one.
-        if (refusal(error)?.type === failureTypes.requestRefused) continue;
-        toRead.set(checkoutId, paymentIntent);
-        const before = told;
-        await condition(() => told > before, rereadAfterMs(failures++));
-      }
+      const before = told;
+      await condition(() => told > before, rereadAfterMs(failures++));
     }
     await condition(allHandlersFinished);
     if (Date.now() < touchedAt + keptMs) {
       const memo: RefundLedgerMemo = { refunded, refunds: refundsByCheckout(entries) };
       const goOn = makeContinueAsNewFunc<typeof refundLedger>({ memo: { ...memo } });
-      await goOn({ tenantId, customerKey, entries, refunded, toRead: [...toRead] });
+      await goOn({ tenantId, customerKey, entries, refunded, toRead: [...toRead], toAsk: [...toAsk] });
     }
   });
 }

@@ -7,12 +7,22 @@ export interface CheckoutOrigin {
   callId: string;
 }
 
+/** What a refund's run must be told by if Temporal has lost it. Ids and hashes only, no personal data. */
+export interface RefundOrigin {
+  requestHash: string;
+  /** The credential that asked: `key:<id>`. */
+  requestedBy: string;
+  callId: string;
+}
+
 /** Whose object this is, proved by its MAC. */
 export interface Owner {
   tenantId: string;
   checkoutId: string;
   /** Set on refunds. */
   refundId?: string;
+  /** Set on refunds that somebody asked for. */
+  asked?: RefundOrigin;
   /** Set on what money comes by: enough to restore the checkout from Stripe alone. */
   origin?: CheckoutOrigin;
 }
@@ -37,6 +47,11 @@ export class Ownership {
       vc_tenant: owner.tenantId,
       vc_checkout: owner.checkoutId,
       ...(owner.refundId !== undefined && { vc_refund: owner.refundId }),
+      ...(owner.asked && {
+        vc_request: owner.asked.requestHash,
+        vc_requested_by: owner.asked.requestedBy,
+        vc_call: owner.asked.callId,
+      }),
       ...(owner.origin && {
         vc_customer: owner.origin.customerKey,
         vc_quote: owner.origin.quoteId,
@@ -50,6 +65,7 @@ export class Ownership {
   read(metadata: Readonly<Record<string, unknown>> | null | undefined): Owner | undefined {
     const { vc_deployment, vc_tenant, vc_checkout, vc_refund, vc_customer, vc_quote, vc_call, vc_mac } =
       metadata ?? {};
+    const { vc_request, vc_requested_by } = metadata ?? {};
     if (vc_deployment !== this.#deployment) return undefined;
     if (typeof vc_tenant !== 'string' || typeof vc_checkout !== 'string' || typeof vc_mac !== 'string')
       return undefined;
@@ -57,6 +73,11 @@ export class Ownership {
       tenantId: vc_tenant,
       checkoutId: vc_checkout,
       ...(typeof vc_refund === 'string' && { refundId: vc_refund }),
+      ...(typeof vc_request === 'string' &&
+        typeof vc_requested_by === 'string' &&
+        typeof vc_call === 'string' && {
+          asked: { requestHash: vc_request, requestedBy: vc_requested_by, callId: vc_call },
+        }),
       ...(typeof vc_customer === 'string' &&
         typeof vc_quote === 'string' &&
         typeof vc_call === 'string' && {
@@ -69,13 +90,14 @@ export class Ownership {
     return owner;
   }
 
-  #mac({ tenantId, checkoutId, refundId, origin }: Owner): string {
+  #mac({ tenantId, checkoutId, refundId, origin, asked }: Owner): string {
     const text = JSON.stringify([
       this.#deployment,
       tenantId,
       checkoutId,
       ...(refundId === undefined ? [] : [refundId]),
       ...(origin === undefined ? [] : [[origin.customerKey, origin.quoteId, origin.callId]]),
+      ...(asked === undefined ? [] : [{ asked: [asked.requestHash, asked.requestedBy, asked.callId] }]),
     ]);
     return createHmac('sha256', this.#key).update(text).digest('base64url');
   }

@@ -53,6 +53,8 @@ export const refundPaths: Readonly<Record<string, Path>> = {
     const checkoutId = await desk.paid(8_000);
     await world.standIns.fault(
       { route: 'POST /v1/refunds', kind: 'status', status: 500, after_effect: true },
+      // The look before it is let through succeeds.
+      { route: 'GET /v1/refunds', kind: 'slow', ms: 1 },
       { route: 'GET /v1/refunds', kind: 'status', status: 503, times: 1_000 },
     );
     const { refund_id } = await desk.request(checkoutId, { amount: 2_000 });

@@ -181,12 +181,21 @@ export const planted: readonly Planted[] = [
     "import { condition } from '@temporalio/workflow';",
     "import { condition as real, workflowInfo } from '@temporalio/workflow';\n\nconst condition: typeof real = ((fn: () => boolean, ms: number, options: object) =>\n  real(fn, workflowInfo().unsafe.isReplaying ? ms + 1 : ms, options)) as typeof real;",
   ),
-  bug(
-    'a refund sent again without looking',
-    'workflows/steps/refund-in-hand.ts',
-    '    const found = await lookUp(refund);',
-    '    const found = attempt > 5 ? await lookUp(refund) : undefined;',
-  ),
+  {
+    name: 'a refund sent again without looking',
+    edits: [
+      {
+        file: 'workflows/steps/refund-in-hand.ts',
+        before: '    const found = await lookUp(refund);',
+        after: '    const found = attempt > 5 ? await lookUp(refund) : undefined;',
+      },
+      {
+        file: 'activities/refunds.ts',
+        before: 'if (request.v === 1 || look || refund !== undefined || attempt !== 1) return false;',
+        after: 'if (request.v === 1 || look || refund !== undefined) return false;',
+      },
+    ],
+  },
   bug(
     'a refund of the whole payment',
     'activities/refunds.ts',

@@ -3,7 +3,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { ApplicationFailure } from '@temporalio/common';
 import { DefaultLogger } from '@temporalio/worker';
 import Stripe from 'stripe';
-import { refundWorkflowId } from '../../contracts/refund.js';
+import { refundLedgerWorkflowId, refundWorkflowId } from '../../contracts/refund.js';
 import { type Activities, createActivities } from '../../activities/activities.js';
 import type { CheckoutRef } from '../../activities/accounts.js';
 import type { Tenant } from '../../domain/tenant.js';
@@ -84,7 +84,9 @@ export function activityBench(options: {
   ): ReturnType<Activities[Name]> {
     const workflowId =
       'request' in input
-        ? refundWorkflowId(input.request.tenantId, input.request.refundId)
+        ? name === 'examineRefundRequest'
+          ? refundLedgerWorkflowId(input.request.tenantId, input.request.customerKey)
+          : refundWorkflowId(input.request.tenantId, input.request.refundId)
         : `checkout/${input.tenantId}/${'checkoutId' in input ? input.checkoutId : ''}`;
     const environment = new MockActivityEnvironment(
       {

@@ -6,6 +6,21 @@ const ours = new Ownership('prod-eu', key);
 const owner = { tenantId: 'acme', checkoutId: 'co_1' };
 const mark = ours.mark(owner);
 
+describe('the mark on a refund', () => {
+  const asked = { requestHash: 'c'.repeat(64), requestedBy: 'key:agent', callId: 'call-1' };
+  const refund = { ...owner, refundId: 'rf_1', asked };
+
+  test('names who asked for it', () => {
+    expect(ours.read(ours.mark(refund))).toEqual(refund);
+  });
+
+  test.each(['vc_request', 'vc_requested_by', 'vc_call'])('is not ours when %s is edited', (name) => {
+    const metadata = ours.mark(refund);
+    expect(ours.read({ ...metadata, [name]: `${metadata[name]}x` })).toBeUndefined();
+    expect(ours.read({ ...metadata, [name]: undefined })).toBeUndefined();
+  });
+});
+
 describe('the mark on an object', () => {
   test('is recognised and names tenant and checkout', () => {
     expect(ours.read(mark)).toEqual(owner);

@@ -30,7 +30,12 @@ const show = (desk: RefundDesk, { refund_id }: Refund) => ops(desk, 'GET', refun
 /** Stripe has the refund, but neither said so nor lets its list be read. */
 async function unknownRefund(desk: RefundDesk): Promise<Refund> {
   const checkoutId = await desk.paid();
-  await desk.world.standIns.fault(stored, { route: lookUp, kind: 'status', status: 503, times: 1_000 });
+  await desk.world.standIns.fault(
+    stored,
+    // The look before it is let through succeeds.
+    { route: lookUp, kind: 'slow', ms: 1 },
+    { route: lookUp, kind: 'status', status: 503, times: 1_000 },
+  );
   const refund = await desk.request(checkoutId, { amount: 1_000 });
   return desk.reach(refund.refund_id, 'needs_attention', 20_000);
 }

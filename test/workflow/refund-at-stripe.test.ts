@@ -8,6 +8,8 @@ const test = checkoutTest({
   tenants: [refundTenant('acme'), refundTenant('connected', {}, { stripe: { account: 'acct_connected' } })],
 });
 const route = 'POST /v1/refunds';
+/** Lets through the look before a refund is let through: the faults after it meet the later looks. */
+const firstLook = { route: 'GET /v1/refunds', kind: 'slow', ms: 1 };
 
 /** The requests that were to make a refund, oldest first. */
 async function sent(world: World, refund: Refund) {
@@ -63,10 +65,12 @@ describe('giving money back at Stripe happens once, with one key,', () => {
   test('where its list cannot be read for a while, too', async ({ customer, world }) => {
     const desk = new RefundDesk(customer);
     const checkoutId = await desk.paid();
-    await world.standIns.fault(
-      { route, kind: 'status', status: 500, after_effect: true },
-      { route: 'GET /v1/refunds', kind: 'status', status: 503, times: 3 },
-    );
+    await world.standIns.fault({ route, kind: 'status', status: 500, after_effect: true }, firstLook, {
+      route: 'GET /v1/refunds',
+      kind: 'status',
+      status: 503,
+      times: 3,
+    });
     const refund = await desk.request(checkoutId, { amount: 1_000 });
     const done = await desk.reach(refund.refund_id, 'refunded', 30_000);
     expect(done.failure_reason).toBeUndefined();
@@ -78,10 +82,12 @@ describe('a refund that Stripe has and whose answer is still out', () => {
   test('needs attention while nobody can tell, and none once somebody can', async ({ customer, world }) => {
     const desk = new RefundDesk(customer);
     const checkoutId = await desk.paid();
-    await world.standIns.fault(
-      { route, kind: 'status', status: 500, after_effect: true },
-      { route: 'GET /v1/refunds', kind: 'status', status: 503, times: 1_000 },
-    );
+    await world.standIns.fault({ route, kind: 'status', status: 500, after_effect: true }, firstLook, {
+      route: 'GET /v1/refunds',
+      kind: 'status',
+      status: 503,
+      times: 1_000,
+    });
     const refund = await desk.request(checkoutId, { amount: 1_000 });
     const unknown = await desk.reach(refund.refund_id, 'needs_attention', 20_000);
     expect(unknown).toMatchObject({

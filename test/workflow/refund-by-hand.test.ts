@@ -166,6 +166,75 @@ describe('a refund typed into Temporal by hand', () => {
   );
 });
 
+describe('a held refund started by hand as one that needs nobody', () => {
+  /** Ends its run, and starts a copy of it with another input. */
+  async function startEdited(desk: RefundDesk, refund: Refund, edit: (input: RefundInput) => RefundInput) {
+    const input = await inputOf(desk, refund);
+    await desk.run(refund).terminate('by hand');
+    const handle = await desk.world.client.workflow.start(refundWorkflowType, {
+      workflowId: desk.run(refund).workflowId,
+      taskQueue: checkoutTaskQueue,
+      args: [edit({ ...input, verdict: { kind: 'automatic' } })],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    });
+    return until('it has been turned down, or made', async () => {
+      const { status } = await handle.query<{ status: string }>('status');
+      return ['rejected', 'refunded'].includes(status) && status;
+    });
+  }
+
+  test.for(['of the same payment', 'of another payment of the customer'])(
+    'is turned down where it is small, and the threshold was passed by an earlier one %s',
+    async (where, { customer }) => {
+      const desk = new RefundDesk(customer);
+      const one = await desk.paid(9_000);
+      const two = where.includes('same') ? one : await desk.paid(9_000);
+      const first = await desk.request(one, { amount: 3_000 });
+      await desk.reach(first.refund_id, 'refunded');
+      const held = await desk.request(two, { amount: 3_000 });
+      expect(held.state).toBe('awaiting_approval');
+      expect(await startEdited(desk, held, (input) => input)).toBe('rejected');
+      const { amounts } = await desk.atStripe(two);
+      expect(amounts).toEqual(one === two ? [3_000] : []);
+    },
+  );
+
+  test.for(['of an amount below the threshold', 'without its grant'])(
+    'is turned down where it is all that is left, %s',
+    async (how, { customer }) => {
+      const desk = new RefundDesk(customer);
+      const checkoutId = await desk.paid(8_000);
+      const held = await desk.request(checkoutId);
+      expect([held.state, held.amount]).toEqual(['awaiting_approval', 8_000]);
+      const edit = ({ grant, ...input }: RefundInput): RefundInput => ({
+        ...input,
+        request: { ...input.request, amount: 4_000 },
+        ...(grant && how.startsWith('of an amount') && { grant }),
+      });
+      expect(await startEdited(desk, held, edit)).toBe('rejected');
+      expect((await desk.atStripe(checkoutId)).amounts).toEqual([]);
+    },
+  );
+
+  test('is another request when all that is left is another sum', async ({ customer }) => {
+    const desk = new RefundDesk(customer);
+    const checkoutId = await desk.paid(9_000);
+    const all = await desk.request(checkoutId);
+    await desk.decide(all, 'deny');
+    await desk.reach(all.refund_id, 'denied');
+    const { charge } = await desk.atStripe(checkoutId);
+    await desk.world.stripe.refunds.create({ charge: charge.id, amount: 1_000 });
+    const less = await desk.request(checkoutId);
+    expect([all.amount, less.amount]).toEqual([9_000, 8_000]);
+    expect(less.request_hash).not.toBe(all.request_hash);
+    const other = await desk.decide(less, 'approve', { hash: all.request_hash });
+    expect([other.status, other.body.code]).toEqual([409, 'request_changed']);
+    await desk.decide(less, 'approve');
+    await desk.reach(less.refund_id, 'refunded');
+    expect((await desk.atStripe(checkoutId)).amounts).toEqual([1_000, 8_000]);
+  });
+});
+
 describe('the customer’s ledger', () => {
   test('keeps its book when it is canceled in the Temporal UI', async ({ customer }) => {
     const desk = new RefundDesk(customer);

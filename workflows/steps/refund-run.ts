@@ -98,13 +98,13 @@ export class RefundRun implements RefundInHand {
   }
 
   submit(attempt: number): Promise<RefundSubmission> {
-    const { request, recover, requestedAt } = this.input;
+    const { request, grant, recover } = this.input;
     const { refund } = this.state;
     return submitRefund({
       request,
+      grant,
       signedDecision: this.approval,
       attempt,
-      requestedAt,
       ...(recover && { look: true }),
       ...(refund !== undefined && { refund }),
     });
