@@ -11,6 +11,7 @@ import {
 } from '../../contracts/refund.js';
 import { isTerminal } from '../../domain/checkout-state.js';
 import { honouredPayment } from '../../domain/late-payment.js';
+import { amountProblem } from '../../domain/money.js';
 import type { refundLedger } from '../../workflows/refund-ledger.js';
 import type { Principal } from '../authenticate.js';
 import { readLatePayments } from '../checkouts/late-payments.js';
@@ -61,9 +62,8 @@ export function createRefundOperation({ client, identityKey, seal, announces }: 
 
     const { customerKey, currency } = checkout;
     const { amount = 0 } = body;
-    if (!Number.isSafeInteger(amount) || amount < 0 || body.amount === 0) {
-      throw new Problem('amount_invalid', { detail: 'amount must be a positive integer in minor units' });
-    }
+    const problem = body.amount === undefined ? undefined : amountProblem({ amount, currency });
+    if (problem !== undefined) throw new Problem('amount_invalid', { detail: problem });
     if (amount > captured) throw new Problem('exceeds_refundable');
 
     const requestedBy = `key:${keyId}`;

@@ -166,6 +166,16 @@ describe('a refund is refused', () => {
     expect((await desk.request(checkoutId, { amount: 9_000 })).state).toBe('awaiting_approval');
   });
 
+  test('when Stripe takes no such amount: three decimals, of which the last is not 0', async ({
+    customer,
+  }) => {
+    const desk = new RefundDesk(customer);
+    const checkoutId = await desk.paid(20_000, 'kwd');
+    const { status, body } = await desk.ask(checkoutId, { amount: 1_234 });
+    expect([status, body.code]).toEqual([422, 'amount_invalid']);
+    expect((await desk.ask(checkoutId, { amount: 1_230 })).status).toBe(202);
+  });
+
   test('while nothing was paid', async ({ customer }) => {
     const desk = new RefundDesk(customer);
     const open = await customer.begin();

@@ -15,6 +15,9 @@ import {
   type StripeWorld,
 } from './stripe-world.js';
 
+/** Source: docs.stripe.com/currencies#three-decimal. */
+const THREE_DECIMALS = ['bhd', 'jod', 'kwd', 'omr', 'tnd'];
+
 const REASONS = ['duplicate', 'fraudulent', 'requested_by_customer'];
 
 function chargeToRefund(world: StripeWorld, call: StripeCall): Stripe.Charge {
@@ -47,6 +50,9 @@ function createRefund(world: StripeWorld, call: StripeCall): object {
   if (reason !== null && !REASONS.includes(reason)) throw invalidParam('reason', `Invalid reason: ${reason}`);
   const given = params.has('amount') ? amountParam(params, 'amount') : undefined;
   const charge = chargeToRefund(world, call);
+  if (given !== undefined && THREE_DECIMALS.includes(charge.currency) && given % 10 !== 0) {
+    throw invalidParam('amount', 'The last digit of an amount in a three-decimal currency must be 0.');
+  }
   if (!charge.paid) throw wrongState('charge_not_refundable', `Charge ${charge.id} has not succeeded.`);
   const left = charge.amount_captured - charge.amount_refunded;
   if (left === 0) {
