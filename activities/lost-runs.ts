@@ -3,14 +3,19 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type Stripe from 'stripe';
 import { type CheckoutInput, checkoutWorkflowType, lostAttempt } from '../contracts/checkout.js';
 import { checkoutStart } from '../contracts/checkout-start.js';
-import { refundWorkflowType } from '../contracts/refund.js';
+import { type RefundInput, refundWorkflowType } from '../contracts/refund.js';
 import { refundStart } from '../contracts/refund-start.js';
+import type { RefundReason } from '../domain/refund-policy.js';
+import { madeState } from '../domain/refund-state.js';
 import { type ActivityDependencies, type CheckoutRef, onAccount, tenantOf } from './accounts.js';
 import { readOwnPayment } from './charges.js';
 import { readCheckoutInput, readCheckoutRun } from './checkout-runs.js';
 import { withVendorFailures } from './failures.js';
-import { readStoppedRefund, type RefundRef } from './refund-runs.js';
+import { readRefundRun, readStoppedRefund, type RefundRef } from './refund-runs.js';
 import type { TenantWebhookDependencies } from './tenant-webhooks.js';
+
+/** Those that are not the usual one. */
+const reasons: readonly RefundReason[] = ['duplicate', 'fraudulent'];
 
 /** Starting runs again that were stopped or lost, and finding what they left at Stripe. */
 export function createLostRunActivities(
@@ -61,6 +66,49 @@ export function createLostRunActivities(
       plan: [],
       announce: tenantWebhook(tenantId) !== undefined,
       recover: { paymentIntent, version: 0 },
+    };
+  }
+
+  /** What the run of a refund is started with of which nothing but the refund at Stripe is left: it looks, and may send nothing. */
+  async function lostRefundInput(
+    ref: CheckoutRef & RefundRef & { refund: string },
+  ): Promise<RefundInput | undefined> {
+    const expand = { expand: ['payment_intent'] };
+    const refund = await stripe.refunds.retrieve(ref.refund, expand, onAccount(dependencies, ref));
+    const { payment_intent: intent, amount, currency, created } = refund;
+    const owner = ownership.read(refund.metadata);
+    if (owner?.tenantId !== ref.tenantId || owner.refundId !== ref.refundId) return undefined;
+    if (typeof intent !== 'object' || intent === null) return undefined;
+    const customerKey = ownership.read(intent.metadata)?.origin?.customerKey;
+    if (customerKey === undefined) return undefined;
+    const { tenantId, checkoutId, refundId } = ref;
+    const at = created * 1_000;
+    return {
+      request: {
+        v: 2,
+        requestId: `restored:${refund.id}`,
+        refundId,
+        tenantId,
+        checkoutId,
+        customerKey,
+        paymentIntent: intent.id,
+        rest: false,
+        amount,
+        currency,
+        reason: reasons.find((one) => one === refund.reason) ?? 'requested_by_customer',
+        // Refunds from before these stood in the mark have none.
+        ...(owner.asked ?? { requestHash: '', requestedBy: '', callId: '' }),
+        description: intent.description ?? 'Payment',
+        locale: tenantOf(dependencies, ref).locale,
+        livemode: intent.livemode,
+        policy: { threshold: {} },
+        approval: { deadlineMs: 0, remindAfterMs: 0, escalateAfterMs: 0, approvers: [] },
+        announce: tenantWebhook(tenantId) !== undefined,
+        seal: '',
+      },
+      verdict: { kind: 'automatic' },
+      requestedAt: at,
+      recover: { state: madeState(refund.id, at) },
     };
   }
 
@@ -118,11 +166,14 @@ export function createLostRunActivities(
     },
 
     /**
-     * Starts the run of a refund again that was stopped before its end: it goes on where it was, and looks before it sends. False
-     * when too little is known of it.
+     * Starts the run of a refund again that was stopped before its end: it goes on where it was. Or that was lost, where Stripe
+     * has the refund: it only follows it. False when too little is known of it.
      */
-    async restoreRefund(ref: RefundRef): Promise<{ restored: boolean }> {
-      const input = await readStoppedRefund(ref);
+    async restoreRefund(ref: CheckoutRef & RefundRef & { refund?: string }): Promise<{ restored: boolean }> {
+      const { refund } = ref;
+      const stopped = await readStoppedRefund(ref);
+      const lost = !stopped && refund !== undefined && (await readRefundRun(ref)).run === 'gone';
+      const input = lost ? await withVendorFailures(() => lostRefundInput({ ...ref, refund })) : stopped;
       if (!input) return { restored: false };
       try {
         await Context.current().client.workflow.start(refundWorkflowType, {

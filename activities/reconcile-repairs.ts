@@ -97,8 +97,11 @@ export class Repairs {
           : refundWorkflowId(tenantId, refundId);
         return signal(run, event('refund.updated'));
       }
-      case 'restore_refund':
-        return (await this.#late.restoreRefund({ tenantId, refundId })).restored;
+      case 'restore_refund': {
+        await this.#pace();
+        const made = type === 'refund' ? { refund: id } : {};
+        return (await this.#late.restoreRefund({ ...ref, refundId, ...made })).restored;
+      }
       case 'tell_ledger':
       case 'none':
         return false;

@@ -43,7 +43,7 @@ export async function readRefundRun({ tenantId, refundId }: RefundRef): Promise<
 
 /**
  * What a stopped refund is to be started with again. Undefined when its run is open or has ended, or when the approval that
- * it needs is not in its history: then it may neither be sent nor be asked for anew, since it may have been made.
+ * it needs is not in its history, nor what was made of it: then it may neither be sent nor be asked for anew.
  */
 export async function readStoppedRefund(ref: RefundRef): Promise<RefundInput | undefined> {
   const found = await readRefundRun(ref);
@@ -64,7 +64,8 @@ export async function readStoppedRefund(ref: RefundRef): Promise<RefundInput | u
   const signedDecision = order?.signedDecision ?? input.recover?.signedDecision;
   const attempt = order?.attempt ?? input.recover?.attempt;
   const decided = state.status !== 'awaiting_approval';
-  if (decided && input.verdict.kind === 'needs_approval' && signedDecision === undefined) return undefined;
+  const unproved = signedDecision === undefined && state.refund === undefined;
+  if (decided && input.verdict.kind === 'needs_approval' && unproved) return undefined;
   const recover = {
     state,
     ...(signedDecision !== undefined && { signedDecision }),

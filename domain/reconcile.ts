@@ -21,6 +21,8 @@ export type DifferenceKind =
   | 'checkout_overdue'
   | 'refund_not_noticed'
   | 'refund_stopped'
+  /** Its run was lost. */
+  | 'refund_without_run'
   | 'refund_needs_attention'
   | 'refunded_sum'
   | 'late_payment_needs_attention'
@@ -150,7 +152,7 @@ export function judgeRefundRun(run: RefundRunFacts): Verdict | undefined {
 
 /** A refund that somebody asked for, as Stripe has it. */
 export function judgeRefund(atStripe: RefundAtStripe, run: RefundRunFacts): Verdict | undefined {
-  if (run.run === 'gone') return undefined;
+  if (run.run === 'gone') return { kind: 'refund_without_run', repair: 'restore_refund' };
   const stopped = judgeRefundRun(run);
   if (stopped) return stopped;
   const known: Record<RefundAtStripe, readonly RefundStatus[]> = {

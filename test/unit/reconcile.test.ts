@@ -146,7 +146,7 @@ describe('a refund', () => {
     ['failed', { run: 'broken', status: 'refunded' }, restore],
     ['failed', { run: 'broken', status: 'failed' }, undefined],
     ['succeeded', { run: 'broken', status: 'denied' }, 'refund_needs_attention none'],
-    ['succeeded', { run: 'gone' }, undefined],
+    ['succeeded', { run: 'gone' }, 'refund_without_run restore_refund'],
   ])('that %s at Stripe, with a run that says %j', (atStripe, run, expected) => {
     expect(short(judgeRefund(atStripe, run))).toBe(expected);
   });

@@ -77,7 +77,10 @@ test('a Temporal that lost everything learns from Stripe what was paid, given ba
     const result = await reconcile(world, 'acme', { sinceMs });
     expect(result.reported).toBe(0);
     expect(told(result, wallet)).toEqual(['payment_without_run repaired']);
-    expect(told(result, page)).toEqual(['payment_without_run repaired']);
+    expect(told(result, page).sort()).toEqual([
+      'payment_without_run repaired',
+      'refund_without_run repaired',
+    ]);
     expect(told(result, open)).toEqual(['live_page repaired']);
     expect(await reconcile(world, 'brisk', { sinceMs })).toMatchObject({ differences: [] });
 
@@ -100,6 +103,9 @@ test('a Temporal that lost everything learns from Stripe what was paid, given ba
     expect(await world.standIns.pay(open)).toBe(false);
 
     const afterwards = new RefundDesk(customers.onPage);
+    const restored = await afterwards.reach(refund.refund_id, 'refunded');
+    const { checkout_id, amount, currency, reason, request_hash, requested_by } = refund;
+    expect(restored).toMatchObject({ checkout_id, amount, currency, reason, request_hash, requested_by });
     expect((await afterwards.ask(page, { amount: 4_100 })).body).toMatchObject({
       code: 'exceeds_refundable',
     });
