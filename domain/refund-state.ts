@@ -45,9 +45,12 @@ export type RefundFact =
   | { type: 'failed'; failureReason: string }
   | { type: 'attention_needed'; failureReason: string };
 
-/** Where each state may lead: the table of the HTTP contract. `refunded` is final for the caller, but a bank may return it. */
+/**
+ * Where each state may lead: the table of the HTTP contract, and one edge more, from waiting to `submitted`: a run that was
+ * reset to before its decision finds at Stripe what came of it. `refunded` is final for the caller, but a bank may return it.
+ */
 export const refundTransitions: Readonly<Record<RefundStatus, readonly RefundStatus[]>> = {
-  awaiting_approval: ['submitting', 'denied', 'approval_expired'],
+  awaiting_approval: ['submitting', 'submitted', 'denied', 'approval_expired'],
   submitting: ['submitted', 'rejected', 'needs_attention'],
   submitted: ['refunded', 'failed'],
   needs_attention: ['submitted', 'refunded', 'failed', 'rejected'],

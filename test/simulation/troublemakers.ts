@@ -242,9 +242,7 @@ export class Troublemakers {
       .findLast((one) => server.current(one)?.isOpen);
     const state = id && server.current(id)?.memo['state'];
     if (!id || !state) return;
-    const { status, approval } = defaultPayloadConverter.fromPayload<RefundState>(state);
-    // Temporal brings signals back after a reset, and the decision among them is too old by then: see docs/going-live.md.
-    if (what === 'reset_refund' && approval?.decision !== undefined) return;
+    const { status } = defaultPayloadConverter.fromPayload<RefundState>(state);
     story.tell('ops', `${what} ${id.slice(-6)}, ${status}`, `ops ${what} ${status}`);
     story.count(`ops ${what}`);
     if (what === 'terminate_refund') return server.terminate(id);

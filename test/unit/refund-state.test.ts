@@ -13,9 +13,9 @@ import {
 } from '../../domain/refund-state.js';
 import { maxSayLength, sayRefund, withFailedRefund } from '../../domain/say.js';
 
-/** The table of the HTTP contract, section 4, written down a second time. */
+/** The table of the HTTP contract, section 4, written down a second time, and what a reset run finds at Stripe. */
 const contract: Record<RefundStatus, readonly RefundStatus[]> = {
-  awaiting_approval: ['submitting', 'denied', 'approval_expired'],
+  awaiting_approval: ['submitting', 'submitted', 'denied', 'approval_expired'],
   submitting: ['submitted', 'rejected', 'needs_attention'],
   submitted: ['refunded', 'failed'],
   needs_attention: ['submitted', 'refunded', 'failed', 'rejected'],
@@ -81,18 +81,21 @@ describe('a refund', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...facts)), fc.boolean(), (story, automatic) => {
         let state = automatic ? requestedState(1) : held;
+        let foundMade = false;
         for (const fact of story) {
           const next = applyRefundFact(state, fact, 2);
           expect(next.version).toBe(state.version + (next === state ? 0 : 1));
           if (isRefundOver(state.status) && next !== state) {
             expect([state.status, next.status]).toEqual(['refunded', 'failed']);
           }
+          foundMade ||= state.status === 'awaiting_approval' && next.status === 'submitted';
           state = next;
         }
         // One decision at most, and none that was not asked for.
         if (automatic) expect(state.approval).toBeUndefined();
         const went = ['submitting', 'submitted', 'refunded', 'rejected', 'failed', 'needs_attention'];
-        if (!automatic && went.includes(state.status)) expect(state.approval?.decision).toBe('approved');
+        if (!automatic && !foundMade && went.includes(state.status))
+          expect(state.approval?.decision).toBe('approved');
       }),
     );
   });

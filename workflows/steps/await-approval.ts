@@ -1,5 +1,6 @@
 import { condition } from '@temporalio/workflow';
 import { notifyApprover } from './effects.js';
+import { lookUp } from './refund-in-hand.js';
 import type { RefundRun } from './refund-run.js';
 
 interface Step {
@@ -8,7 +9,7 @@ interface Step {
   tier: number;
 }
 
-/** Waits for a person, tier by tier, until the deadline. True when the refund was approved. */
+/** Waits for a person, tier by tier, until the deadline. True when the refund was approved, now or before a reset. */
 export async function awaitApproval(run: RefundRun): Promise<boolean> {
   const { request, requestedAt } = run.input;
   const { deadlineMs, remindAfterMs, escalateAfterMs, approvers } = request.approval;
@@ -53,8 +54,12 @@ export async function awaitApproval(run: RefundRun): Promise<boolean> {
     }
   }
   await decidedBefore(decided, expiresAt, 'until the approval expires');
-  if (!decided()) run.learn({ type: 'approval_expired' });
-  return run.state.status === 'submitting';
+  if (!decided()) {
+    const made = (await run.mayBeMade()) ? await lookUp(run) : undefined;
+    // Somebody may have decided meanwhile: then this is learned too late, and nothing changes.
+    run.learn(made ? { type: 'submitted', refund: made.refund } : { type: 'approval_expired' });
+  }
+  return run.state.status === 'submitting' || run.state.status === 'submitted';
 }
 
 async function decidedBefore(decided: () => boolean, at: number, summary: string): Promise<boolean> {

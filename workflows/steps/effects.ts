@@ -163,9 +163,13 @@ export function isTurnedAway(failure: ApplicationFailure | undefined): boolean {
   return failure?.type === requestRefused || failure?.type === credentialsRefused;
 }
 
-/** Whether ops reset the run: then a refusal at the first try does not prove that nothing was opened. Unanswered counts as yes. */
+/** Whether ops reset the run: then a refusal at the first try does not prove that nothing was opened. */
 export async function mayRepeat(): Promise<boolean> {
-  if (!patched('reset-may-repeat')) return false;
+  return patched('reset-may-repeat') && wasReset();
+}
+
+/** Whether ops reset the run. Unanswered counts as yes. */
+export async function wasReset(): Promise<boolean> {
   try {
     return await readReset();
   } catch (error) {

@@ -49,7 +49,9 @@ export async function submitUntilKnown(refund: RefundInHand): Promise<RefundSubm
 }
 
 /** The refund, if Stripe has it; asked until Stripe answers. */
-async function lookUp(refund: RefundInHand): Promise<RefundReading | undefined> {
+export async function lookUp(
+  refund: Pick<RefundInHand, 'ref' | 'uncertain'> & WaitingRun,
+): Promise<RefundReading | undefined> {
   const { tenantId, checkoutId, refundId, paymentIntent } = refund.ref;
   for (let reads = 0; ; reads++) {
     try {

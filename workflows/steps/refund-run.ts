@@ -1,6 +1,7 @@
 import {
   ApplicationFailure,
   CancellationScope,
+  patched,
   setCurrentDetails,
   setDefaultSignalHandler,
   setHandler,
@@ -25,7 +26,7 @@ import { type Asked, explainRefund } from '../../domain/explain-refund.js';
 import { applyRefundFact, type RefundFact, type RefundState } from '../../domain/refund-state.js';
 import type { RefundSubmission } from '../../activities/refunds.js';
 import { announceRefund } from './announce.js';
-import { submitRefund, verifyDecision } from './effects.js';
+import { findRefund, submitRefund, verifyDecision, wasReset } from './effects.js';
 import { EventInbox } from './event-inbox.js';
 import { letOpsRetry } from './levers.js';
 import type { RefundInHand } from './refund-in-hand.js';
@@ -110,6 +111,15 @@ export class RefundRun implements RefundInHand {
     });
   }
 
+  /**
+   * Whether the refund may have been made though this run knows of no approval: it was reset to before it, or goes on for one
+   * that was stopped. Then Stripe is asked before anybody is told that nothing came of it.
+   */
+  async mayBeMade(): Promise<boolean> {
+    if (!patched('looked-for-before-a-no')) return false;
+    return this.input.recover !== undefined || (await wasReset());
+  }
+
   uncertain(failureReason: string): void {
     this.learn({ type: 'attention_needed', failureReason });
   }
@@ -172,6 +182,10 @@ export class RefundRun implements RefundInHand {
     const requester = { credential: request.requestedBy, subject: request.requestedBySubject };
     const decider = { credential: check.decidedBy, subject: check.decidedBySubject };
     if (!areTwoPeople(requester, decider)) throw this.#refuse('self_approval', 'by who asked for it');
+    if (check.decision === 'denied' && (await this.mayBeMade())) {
+      const made = await findRefund(this.ref);
+      if (made.kind !== 'absent') this.learn({ type: 'submitted', refund: made.refund });
+    }
     // Others may have been checked meanwhile; from here to the end nothing can come in between.
     this.#requireUndecided();
     const { decision, decidedBy, decidedAt, note } = check;
