@@ -36,7 +36,8 @@ export function createDecision({ client, decisions }: DecisionDependencies) {
       if (type !== 'already_decided' && type !== 'approval_expired') throw temporalUnavailable();
     }
     const memo = await readRefund(client, tenantId, refundId);
-    if (!memo) throw temporalUnavailable();
+    // Its run was stopped, and waits for the decision again as soon as it is started again.
+    if (!memo || memo.state.status === 'awaiting_approval') throw temporalUnavailable();
     const mine =
       memo.state.approval?.decidedBy === decision.decidedBy &&
       memo.state.approval.decision === decision.decision;
@@ -58,7 +59,8 @@ function decidedBefore(
 /** Tells what was decided, by whom and when. */
 export function alreadyDecided({ state: { approval } }: RefundMemo): Problem {
   return new Problem('already_decided', {
-    decision: approval?.decision ?? 'automatic',
+    // A run that was reset to before its decision may know only what came of it.
+    decision: approval ? (approval.decision ?? 'approved') : 'automatic',
     ...(approval?.decidedBy && { decided_by: approval.decidedBy }),
     ...(approval?.decidedAt !== undefined && { decided_at: new Date(approval.decidedAt).toISOString() }),
   });

@@ -49,6 +49,17 @@ describe('a refund whose run somebody terminated', () => {
     await expectGivenBack(desk, held);
   });
 
+  test('while it waited says that it cannot be reached to who decides meanwhile', async ({ customer }) => {
+    const desk = new RefundDesk(customer);
+    const held = await desk.held();
+    await stop(desk, held);
+    const early = await desk.decide(held, 'approve');
+    expect([early.status, early.body.code]).toEqual([503, 'unavailable']);
+    expect(await pass(desk, held)).toEqual(['refund_stopped repaired']);
+    expect((await desk.decide(held, 'approve')).status).toBe(200);
+    await expectGivenBack(desk, held);
+  });
+
   test('while it waited takes a decision that was signed before', async ({ customer }) => {
     const desk = new RefundDesk(customer);
     const held = await desk.held();
@@ -96,7 +107,8 @@ describe('a refund whose run somebody terminated', () => {
     const desk = new RefundDesk(customer);
     const checkoutId = await desk.paid();
     const made = { route: create, kind: 'status', status: 500, after_effect: true };
-    await world.standIns.fault(made, away(lookUp));
+    const firstLook = { route: lookUp, kind: 'slow', ms: 1 };
+    await world.standIns.fault(made, firstLook, away(lookUp));
     const refund = await desk.request(checkoutId, { amount: 1_000 });
     await desk.reach(refund.refund_id, 'needs_attention', 20_000);
     await stop(desk, refund);
