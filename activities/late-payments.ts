@@ -71,7 +71,10 @@ export function createLatePaymentActivities(
       requireOwn(dependencies, event, authorization.metadata);
       // A token that was granted too late is worth nothing to anyone but us, and is not spent.
       if (authorization.status !== 'approved' || authorization.payment_intent === null) return undefined;
-      return (await adoptPayment(dependencies, authorization.payment_intent, event)).id;
+      // With where it came from, or the checkout could never be restored from what Stripe keeps.
+      const { origin } = ownership.read(authorization.metadata) ?? {};
+      const ref = { ...event, ...(origin && { origin }) };
+      return (await adoptPayment(dependencies, authorization.payment_intent, ref)).id;
     }
     if (!kind.startsWith('session.')) return objectId;
     const session = await stripe.checkout.sessions.retrieve(objectId, {}, onAccount(dependencies, event));

@@ -113,7 +113,11 @@ export class StandIns {
   /** The caller taps Approve. False when it is too late. */
   async approve(
     checkoutId: string,
-    choice: { grants?: 'payment' | 'shared_payment_token' | 'nothing'; outcome?: Outcome } = {},
+    choice: {
+      grants?: 'payment' | 'shared_payment_token' | 'nothing';
+      outcome?: Outcome;
+      bare?: boolean;
+    } = {},
   ): Promise<boolean> {
     const { id } = await this.authorization(checkoutId);
     return this.#do(`/agent_authorizations/${id}/approve`, choice);

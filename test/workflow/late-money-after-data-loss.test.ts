@@ -1,0 +1,36 @@
+import { expect, inject } from 'vitest';
+import { Caller } from '../support/world/caller.js';
+import { checkoutTest } from '../support/world/checkout-test.js';
+import { replayAll } from '../support/world/invariants.js';
+import { until } from '../support/world/until.js';
+import { startWorld } from '../support/world/world.js';
+
+const test = checkoutTest();
+
+test('an approval brings its checkout back that Temporal has lost, though its payment does not carry our mark', async ({
+  customer,
+  world: lost,
+}) => {
+  const id = await customer.begin();
+  await customer.reach(id, 'awaiting_wallet');
+  // Nothing of the old system works from here on.
+  await Promise.all([...lost.workers].map((worker) => worker.stop()));
+  const workflowBundle = inject('workflowBundle');
+  const world = await startWorld({
+    temporalAddress: inject('temporalAddress'),
+    workflowBundle,
+    successorOf: lost,
+  });
+  try {
+    const caller = new Caller(world, { tenant: customer.tenant, phone: customer.phone ?? null });
+    expect((await caller.get(id)).status).toBe(404);
+    await world.standIns.approve(id, { grants: 'payment', bare: true });
+    await until('the checkout', async () => (await caller.get(id)).status === 200);
+    expect(await caller.reach(id, 'paid')).toMatchObject({ amount: 4_900, amount_captured: 4_900 });
+    await replayAll(world, workflowBundle);
+  } finally {
+    await world.close();
+    await lost.startWorker();
+  }
+  customer.checkouts.clear();
+});
