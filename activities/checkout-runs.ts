@@ -1,7 +1,7 @@
 import { activityInfo, Context } from '@temporalio/activity';
-import { WorkflowNotFoundError } from '@temporalio/common';
-import { defaultPayloadConverter } from '@temporalio/common';
+import { defaultPayloadConverter, type Payload, WorkflowNotFoundError } from '@temporalio/common';
 import { type CheckoutInput, type CheckoutMemo, checkoutWorkflowId } from '../contracts/checkout.js';
+import { isPaymentEvent, paymentEventReceived } from '../contracts/payment-event.js';
 import { isTerminal } from '../domain/checkout-state.js';
 import type { CheckoutRef } from './accounts.js';
 
@@ -41,18 +41,50 @@ export async function readReset(): Promise<boolean> {
   return first !== '' && first !== runId;
 }
 
-/** What a checkout's newest run was started with; undefined when there is none. Holds personal data: not to be returned by an activity. */
-export async function readCheckoutInput({
+/** More are not restored: whoever has access to Temporal can name as many, and an input has a limit. */
+const maxReported = 1_000;
+
+/** Stripe's ids are no longer. */
+const maxIdLength = 255;
+
+/** What a checkout's newest run was told. Holds personal data: not to be returned by an activity. */
+interface CheckoutRecord {
+  input: CheckoutInput;
+  /** PaymentIntents that webhooks named to it: each was acknowledged, so somebody has to look into it. */
+  reported: string[];
+}
+
+/** The record that Temporal keeps of a checkout's newest run; undefined when there is none. */
+export async function readCheckoutRecord({
   tenantId,
   checkoutId,
-}: CheckoutRef): Promise<CheckoutInput | undefined> {
+}: CheckoutRef): Promise<CheckoutRecord | undefined> {
   const run = Context.current().client.workflow.getHandle(checkoutWorkflowId(tenantId, checkoutId));
   try {
     const { events } = await run.fetchHistory();
-    const payload = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
-    return payload ? defaultPayloadConverter.fromPayload<CheckoutInput>(payload) : undefined;
+    const started = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
+    if (!started) return undefined;
+    const signals = (events ?? []).flatMap((event) => event.workflowExecutionSignaledEventAttributes ?? []);
+    const reported = signals
+      .filter(({ signalName }) => signalName === paymentEventReceived.name)
+      .flatMap(({ input }) => paymentIn(input?.payloads?.[0]) ?? []);
+    return {
+      input: defaultPayloadConverter.fromPayload<CheckoutInput>(started),
+      reported: [...new Set(reported)].slice(0, maxReported),
+    };
   } catch (error) {
     if (isUnknownRun(error)) return undefined;
     throw error;
+  }
+}
+
+/** The payment that a signal says was made; it may have been typed by hand and be anything. */
+function paymentIn(payload: Payload | undefined): string | undefined {
+  try {
+    const event = payload && defaultPayloadConverter.fromPayload<unknown>(payload);
+    const named = isPaymentEvent(event) && event.kind === 'payment.succeeded' ? event.objectId : undefined;
+    return named !== undefined && named.length <= maxIdLength ? named : undefined;
+  } catch {
+    return undefined;
   }
 }

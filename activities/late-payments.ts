@@ -28,7 +28,7 @@ import {
   tenantOf,
 } from './accounts.js';
 import { readOwnPayment } from './charges.js';
-import { readCheckoutInput, readCheckoutRun } from './checkout-runs.js';
+import { readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
 import { withVendorFailures } from './failures.js';
 import { senderOf, textOnce } from './messages.js';
 import { createRefund, type RefundSubmission } from './refunds.js';
@@ -153,7 +153,7 @@ export function createLatePaymentActivities(
       },
     ): Promise<{ by: 'sms' | 'nothing' }> {
       const { sms, name: merchant, wording } = tenantOf(dependencies, notice);
-      const input = await readCheckoutInput(notice);
+      const { input } = (await readCheckoutRecord(notice)) ?? {};
       const phone = input?.contact.phone;
       if (input === undefined || phone === undefined) return { by: 'nothing' };
       const { outcome, second, amount, currency, checkoutId } = notice;

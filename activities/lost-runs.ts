@@ -9,7 +9,7 @@ import type { RefundReason } from '../domain/refund-policy.js';
 import { madeState } from '../domain/refund-state.js';
 import { type ActivityDependencies, type CheckoutRef, onAccount, tenantOf } from './accounts.js';
 import { readOwnPayment } from './charges.js';
-import { readCheckoutInput, readCheckoutRun } from './checkout-runs.js';
+import { readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
 import { withVendorFailures } from './failures.js';
 import { readRefundRun, readStoppedRefund, type RefundRef } from './refund-runs.js';
 import type { TenantWebhookDependencies } from './tenant-webhooks.js';
@@ -30,8 +30,9 @@ export function createLostRunActivities(
     const found = await readCheckoutRun(ref);
     if (found.run === 'open' || found.run === 'ended') return undefined;
     if (found.run === 'broken') {
-      const input = await readCheckoutInput(ref);
-      if (!input) return undefined;
+      const record = await readCheckoutRecord(ref);
+      if (!record) return undefined;
+      const { input } = record;
       const { authorization, session, ...instrument } = found.state.instrument ?? {};
       const paymentIntent = ref.paymentIntent ?? instrument.paymentIntent;
       const recover = {
@@ -39,6 +40,7 @@ export function createLostRunActivities(
         ...(authorization && { authorization }),
         ...(session && { session }),
         ...(paymentIntent && { paymentIntent }),
+        reported: [...new Set([...(input.recover?.reported ?? []), ...record.reported])],
         version: found.state.version,
       };
       return { ...input, plan: [], recover };
@@ -158,11 +160,11 @@ export function createLostRunActivities(
      */
     async restoreAttempt({ later, ...ref }: CheckoutRef & { later: string }): Promise<{ restored: boolean }> {
       if ((await readCheckoutRun(ref)).run !== 'gone') return { restored: false };
-      const model = await readCheckoutInput({ tenantId: ref.tenantId, checkoutId: later });
+      const model = await readCheckoutRecord({ tenantId: ref.tenantId, checkoutId: later });
       if (!model) return { restored: false };
       const { checkoutId } = ref;
       const nothing = { plan: [], contact: {}, announce: false, recover: { version: 0 } };
-      return startAgain({ ...model, checkoutId, requestId: lostAttempt, ...nothing });
+      return startAgain({ ...model.input, checkoutId, requestId: lostAttempt, ...nothing });
     },
 
     /**

@@ -49,6 +49,8 @@ export interface RecoveredInstruments {
   authorization?: string;
   session?: string;
   paymentIntent?: string;
+  /** Payments that webhooks had named to it: what is not its own is late money. */
+  reported?: string[];
   /** Of the last state that was published: versions go on from there. */
   version: number;
 }

@@ -44,7 +44,9 @@ export function acknowledgedMoney({ standIns }: World): Acknowledged[] {
 function eventsInHistories(runs: readonly WorkflowRun[]): Set<string> {
   const ids = new Set<string>();
   for (const { signals } of runs) {
-    for (const [first] of signals) {
+    for (const {
+      input: [first],
+    } of signals) {
       if (!first) continue;
       try {
         const { id } = defaultPayloadConverter.fromPayload<{ id?: unknown } | null>(first) ?? {};

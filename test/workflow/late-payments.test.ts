@@ -1,3 +1,4 @@
+import { defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect } from 'vitest';
 import { unmatchedPaymentWorkflowId } from '../../contracts/unmatched-payment.js';
 import type { Caller } from '../support/world/caller.js';
@@ -30,6 +31,14 @@ const lateRun = (caller: Caller, id: string) =>
 async function refundsOf(world: World, checkoutId: string) {
   const { refunds } = await world.standIns.ledger();
   return refunds.filter(({ metadata }) => metadata['vc_checkout'] === checkoutId);
+}
+
+/** What webhooks told the checkout's run. */
+async function told(caller: Caller, id: string): Promise<string[]> {
+  const signals = (await caller.history(id)).flatMap(
+    ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.input?.payloads?.[0] ?? [],
+  );
+  return signals.map((payload) => defaultPayloadConverter.fromPayload<{ kind: string }>(payload).kind);
 }
 
 describe('money that comes after the end', () => {
@@ -216,6 +225,22 @@ describe('a run that somebody stopped', () => {
     await world.handleOf('acme', id).terminate('by mistake');
     await world.standIns.approve(id);
     await customer.reach(id, 'paid');
+    customer.checkouts.delete(id);
+  });
+
+  test('is brought back with the second payment that it had been told of', async ({ customer, world }) => {
+    const id = await customer.begin({}, onlyLink);
+    await customer.reach(id, 'awaiting_link');
+    const own = await world.standIns.session(id);
+    await payLate(world, id);
+    const news = ['payment.succeeded', 'session.completed'];
+    await until('the run to be told', async () => (await told(customer, id)).sort().join() === news.join());
+    await world.handleOf('acme', id).terminate('by mistake');
+    expect(await world.standIns.payPage(own.id)).toBe(true);
+    await customer.reach(id, 'paid');
+    const after = await customer.reach(id, late('refunded'));
+    expect(after).toMatchObject({ state: 'paid', late_payment: { because: 'second_payment' } });
+    expect(await refundsOf(world, id)).toHaveLength(1);
     customer.checkouts.delete(id);
   });
 });

@@ -67,6 +67,7 @@ export class CheckoutRun {
       Date.now(),
       input.recover?.version,
     );
+    for (const paymentIntent of input.recover?.reported ?? []) this.noteOtherPayment(paymentIntent);
     this.#registerHandlers();
     this.#showDetails();
   }
@@ -130,7 +131,7 @@ export class CheckoutRun {
     return this.#undelivered.has(message);
   }
 
-  /** A payment that this run came upon and is not paid by. */
+  /** A payment that this run, or the one before it, came upon and need not be paid by. */
   noteOtherPayment(paymentIntent: string): void {
     const event = {
       v: 1,

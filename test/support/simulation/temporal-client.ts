@@ -279,7 +279,7 @@ function translated(error: unknown, workflowId: string, ofUpdate: boolean): unkn
   return error;
 }
 
-/** The events of a history that carry a memo or an activity, and the start with its input. */
+/** The events of a history that carry a memo, an activity or a signal, and the start with its input. */
 function historyOf(run: WorkflowRun) {
   const scheduled = run.log.flatMap(({ commands }) =>
     commands.flatMap(({ scheduleActivity: activity }) =>
@@ -303,5 +303,8 @@ function historyOf(run: WorkflowRun) {
         }
       : { workflowPropertiesModifiedEventAttributes: { upsertedMemo: { fields } } },
   );
-  return [...published, ...scheduled];
+  const signaled = run.signals.map(({ name: signalName, input }) => ({
+    workflowExecutionSignaledEventAttributes: { signalName, input: { payloads: input } },
+  }));
+  return [...published, ...scheduled, ...signaled];
 }

@@ -53,7 +53,7 @@ export class WorkflowRun {
   /** Vendor's or the client's ids of requests that came: a repetition changes nothing. */
   readonly requestIds = new Set<string>();
   /** What came by signals, whether a task has taken it or not. */
-  readonly signals: Payload[][] = [];
+  readonly signals: { name: string; input: Payload[] }[] = [];
   result: unknown;
   continuedAs: { args: Payload[]; memo: Record<string, Payload> } | undefined;
   readonly #env: RunEnvironment;
@@ -116,7 +116,7 @@ export class WorkflowRun {
   }
 
   signal(name: string, input: Payload[]): void {
-    this.signals.push(input);
+    this.signals.push({ name, input });
     this.queue({ signalWorkflow: { signalName: name, input, identity: 'simulated', headers: {} } });
   }
 

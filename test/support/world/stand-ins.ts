@@ -137,7 +137,12 @@ export class StandIns {
   /** The caller submits the page. False when it is too late. */
   async pay(checkoutId: string, outcome: Outcome = 'succeeded'): Promise<boolean> {
     const { id } = await this.session(checkoutId);
-    return this.#do(`/checkout_sessions/${id}/pay`, { outcome });
+    return this.payPage(id, outcome);
+  }
+
+  /** As `pay`, on a page of which there are several. */
+  payPage(session: string, outcome: Outcome = 'succeeded'): Promise<boolean> {
+    return this.#do(`/checkout_sessions/${session}/pay`, { outcome });
   }
 
   /** The bank's verdict on a payment under way on the checkout's page. */
