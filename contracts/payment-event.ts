@@ -17,6 +17,9 @@ export const paymentEventKinds = [
   'refund.failed',
 ] as const;
 
+/** No id of a vendor is longer, and a signal may hold two megabytes. Source: docs.stripe.com/upgrades (ids). */
+const maxIdLength = 255;
+
 export type PaymentEventKind = (typeof paymentEventKinds)[number];
 
 /**
@@ -40,8 +43,10 @@ export function isPaymentEvent(value: unknown): value is PaymentEvent {
   const event = value as Record<string, unknown>;
   return (
     event['v'] === 1 &&
-    typeof event['id'] === 'string' &&
-    typeof event['objectId'] === 'string' &&
+    isId(event['id']) &&
+    isId(event['objectId']) &&
     (paymentEventKinds as readonly unknown[]).includes(event['kind'])
   );
 }
+
+const isId = (value: unknown) => typeof value === 'string' && value.length <= maxIdLength;

@@ -6,6 +6,7 @@ import { renderCheckout } from '../../api/checkouts/resource.js';
 import { type ShownCheckout, withAftermath } from '../../api/checkouts/aftermath.js';
 import { readCheckout } from '../../api/checkouts/store.js';
 import { readRefund } from '../../api/refunds/resource.js';
+import { Violation } from '../support/simulation/violation.js';
 import type { Oracle } from './oracle.js';
 import type { Action, Purchase } from './scenario.js';
 import type { World } from './world.js';
@@ -67,7 +68,12 @@ export class Agents {
     const start = async () => {
       const outcome = await this.#asking(`start ${quote.checkout_id.slice(-8)}`, (api) =>
         api.checkouts.startCheckout(
-          { quote_token: quote.quote_token, consent, ...(action.rails && { rails: action.rails }) },
+          {
+            quote_token: quote.quote_token,
+            consent,
+            ...(action.rails && { rails: action.rails }),
+            ...(action.toStranger && bought.stranger && { contact: { phone: bought.stranger.phone } }),
+          },
           tenant,
         ),
       );
@@ -81,6 +87,25 @@ export class Agents {
       await time.sleep(action.repeatAfter);
       await start();
     }
+  }
+
+  /** Asks for a price of what is not sold, or with a text that no call can hold: must be refused, and nothing may come of it. */
+  async askInVain({ purchase, call, what }: Of<'misfit'>): Promise<void> {
+    const bought = this.#purchase(purchase);
+    const { amount, currency, phone, item } = bought;
+    const goods = {
+      invoice: { kind: 'invoice', invoice: 'in_simulated' },
+      subscription_change: {
+        kind: 'subscription_change',
+        subscription: 'sub_simulated',
+        price: 'price_more',
+      },
+      oversize: { kind: 'amount', amount, currency, description: item.repeat(20_000) },
+    }[what];
+    const body = { call: { id: call, channel: 'voice' }, customer: { phone }, purchase: goods };
+    this.#oracle.asksInVain(call);
+    const answer = await this.#asking(what, (api) => api.quote(body, this.#tenant(bought)));
+    if (answer) throw new Violation('I2', `a price was read out for ${what}`);
   }
 
   async cancel({ purchase }: Of<'cancel'>): Promise<void> {

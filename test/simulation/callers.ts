@@ -44,6 +44,10 @@ export class Callers {
     return this.#world.scenario.purchases.find((bought) => bought.phone === phone)?.caller;
   }
 
+  #strangerAt(phone: string) {
+    return this.#world.scenario.purchases.find(({ stranger }) => stranger?.phone === phone)?.stranger;
+  }
+
   #wallet(id: string, phone: string | null): void {
     const wallet = this.#callerOf(phone)?.wallet;
     const { story } = this.#world;
@@ -70,13 +74,16 @@ export class Callers {
   }
 
   #page(session: string, phone: string): void {
-    for (const { after, outcome } of this.#callerOf(phone)?.page ?? []) {
+    const stranger = this.#strangerAt(phone);
+    for (const { after, outcome } of (stranger ?? this.#callerOf(phone))?.page ?? []) {
       this.#later(after, `pays on the page: ${outcome}`, () => {
         const { world } = this.#world.standIns;
         const record = world.state.sessions[session];
         if (!record) return;
         paySession(world, record, outcome);
-        this.#world.story.tell('caller', `pays ${session.slice(0, 14)}: ${outcome}`, `page ${outcome}`);
+        const who = stranger ? 'stranger' : 'caller';
+        this.#world.story.tell(who, `pays ${session.slice(0, 14)}: ${outcome}`, `page ${outcome}`);
+        if (stranger && outcome === 'succeeded') this.#world.story.count('page paid by somebody else');
       });
     }
   }

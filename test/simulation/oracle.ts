@@ -1,7 +1,8 @@
-import { defaultPayloadConverter } from '@temporalio/common';
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { checkoutWorkflowId, checkoutWorkflowType } from '../../contracts/checkout.js';
 import type { CheckoutResource } from '../../api/checkouts/resource.js';
 import { type ReconciliationResult, reconciliationWorkflowType } from '../../contracts/reconciliation.js';
+import { paymentEventReceived } from '../../contracts/payment-event.js';
 import type { RefundMemo } from '../../contracts/refund.js';
 import { unmatchedPaymentWorkflowType } from '../../contracts/unmatched-payment.js';
 import type { LatePaymentState } from '../../domain/late-payment.js';
@@ -70,6 +71,8 @@ export class Oracle {
   readonly #resets = new Map<string, number>();
   /** Payments that nobody asked the caller for: copies that somebody made by hand. */
   readonly #strays = new Set<string>();
+  /** Calls that were about nothing that can be had. */
+  readonly #inVain = new Set<string>();
   #postings = 0;
 
   constructor(world: World) {
@@ -81,6 +84,11 @@ export class Oracle {
     const known = this.#checkouts.get(checkoutId) ?? { purchase, confirmed: new Set() };
     known.confirmed.add(amount);
     this.#checkouts.set(checkoutId, known);
+  }
+
+  /** Somebody asks, in this call, for what cannot be had. */
+  asksInVain(callId: string): void {
+    this.#inVain.add(callId);
   }
 
   /** The paid checkout of a purchase that was told last. */
@@ -228,6 +236,7 @@ export class Oracle {
       }
       this.#moneyAtRest(told);
     }
+    this.#nothingInVain();
     this.#refundsAtRest();
     this.#messages();
     this.#audit();
@@ -261,6 +270,17 @@ export class Oracle {
     if (intent === undefined) return true;
     const payment = this.#payments(checkoutId).find((one) => one.intent === intent);
     return payment !== undefined && payment.returned === undefined;
+  }
+
+  /** I2: what cannot be had leaves no trace at Stripe. */
+  #nothingInVain(): void {
+    const { sessions, authorizations, intents } = this.#state;
+    for (const { object } of [sessions, authorizations, intents].flatMap((all) =>
+      Object.values<{ object: { id: string; metadata: Record<string, string> | null } }>(all),
+    )) {
+      if (this.#inVain.has(object.metadata?.['vc_call'] ?? ''))
+        throw new Violation('I2', `${object.id} was made for what is not sold`);
+    }
   }
 
   /** One payment stays with a checkout that was paid, in time or late, and none with another. All others went back as a whole. */
@@ -422,9 +442,25 @@ export class Oracle {
     }
   }
 
+  /** A signal without a valid form is counted and wakes nothing: a task that took only such does nothing. */
+  #poison(): void {
+    for (const { workflowId, log } of this.#world.server.all()) {
+      for (const { jobs, commands } of log) {
+        const signals = jobs.flatMap(({ signalWorkflow }) =>
+          signalWorkflow?.signalName === paymentEventReceived.name ? (signalWorkflow.input?.[0] ?? []) : [],
+        );
+        if (signals.length < jobs.length || !signals.every(isPoison)) continue;
+        if (signals.some(({ data }) => (data?.length ?? 0) > 1_000_000))
+          this.#world.story.count('oversize signal left aside');
+        if (commands.length > 0) throw new Violation('I10', `a poison signal moved ${workflowId}`);
+      }
+    }
+  }
+
   /** I14, I8 and I13: a key on every effect, nothing personal in ids and memos, histories of bounded length. */
   #audit(): void {
     this.#declines();
+    this.#poison();
     const keys = new Map<string, string>();
     for (const call of this.#world.standIns.plumbing.log.since(undefined)) {
       if (call.vendor !== 'stripe' || call.method !== 'POST') continue;
@@ -558,5 +594,15 @@ export class Oracle {
 
   get #state(): StripeState {
     return this.#standInWorld.state;
+  }
+}
+
+/** No event of a vendor has this form: text that is no JSON, another version, ids longer than a vendor's. */
+function isPoison(signal: Payload): boolean {
+  try {
+    const event = defaultPayloadConverter.fromPayload<Record<string, unknown> | null>(signal);
+    return event?.['v'] !== 1 || [event['id'], event['objectId']].some((id) => String(id).length > 255);
+  } catch {
+    return true;
   }
 }

@@ -13,6 +13,8 @@ export function addRarities(seed: number, scenario: Scenario): void {
   redialsAfterLoss(new Random(seed + 11_000_003), scenario);
   ownMoneyCalledLate(new Random(seed + 19_000_013), scenario);
   copiesToBeHonoured(new Random(seed + 17_000_023), scenario);
+  wrongNumbers(new Random(seed + 23_000_009), scenario);
+  misfits(new Random(seed + 29_000_017), scenario);
 }
 
 const firstCall = ({ actions }: Scenario, purchase: number) =>
@@ -78,4 +80,32 @@ function ownMoneyCalledLate(random: Random, scenario: Scenario): void {
     const at = 2 * (walletDeadlineMs + linkDeadlineMs) + random.pick([minute, hour]);
     scenario.actions.push({ at, kind: 'ops', purchase, what: 'forged_late' });
   }
+}
+
+/** The number was misheard: the link reaches a stranger, who pays. */
+function wrongNumbers(random: Random, scenario: Scenario): void {
+  for (const [index, bought] of scenario.purchases.entries()) {
+    const call = firstCall(scenario, index);
+    if (!call || !random.chance(0.05)) continue;
+    const page = [{ after: random.between(second, minute), outcome: 'succeeded' }];
+    bought.stranger = { phone: `+1555010012${index}`, page };
+    call.toStranger = true;
+    if (random.chance(0.7)) call.rails = ['paymentLink'];
+  }
+}
+
+/** Agents ask for what is not sold, a change of a subscription twice; requests and signals are too large to be any. */
+function misfits(random: Random, scenario: Scenario): void {
+  if (!random.chance(0.05)) return;
+  const { purchases, policy, actions } = scenario;
+  const purchase = random.between(0, purchases.length - 1);
+  const ask = (what: Extract<Action, { kind: 'misfit' }>['what']) => {
+    const at = random.between(0, minute);
+    const call = `misfit-${actions.length}`;
+    actions.push({ at, kind: 'misfit', purchase, call, what });
+  };
+  for (const what of ['invoice', 'subscription_change', 'subscription_change', 'oversize'] as const)
+    ask(what);
+  const at = random.between(second, policy.walletDeadlineMs + policy.linkDeadlineMs);
+  actions.push({ at, kind: 'ops', purchase, what: 'oversize_signal' });
 }

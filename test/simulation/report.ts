@@ -29,7 +29,6 @@ export class Report {
 
   line(): string {
     const often = (what: string) => (this.counts.get(what) ?? 0).toLocaleString('en-US');
-    const rows = catalogue.filter(({ elsewhere }) => elsewhere === undefined);
     const reached = rowsReached(this.counts);
     const seconds = (performance.now() - this.#began) / 1_000;
     return [
@@ -38,7 +37,7 @@ export class Report {
       `${often('replays')} replays`,
       `${(this.#virtualMs / year).toFixed(1)} virtual years`,
       `${this.violations.length} violations`,
-      `${rows.filter(({ row }) => (reached.get(row) ?? 0) > 0).length} of ${rows.length} rows reached`,
+      `${catalogue.filter(({ row }) => (reached.get(row) ?? 0) > 0).length} of ${catalogue.length} rows reached`,
       `${(this.#schedules / seconds).toFixed(1)} schedules/s`,
     ].join(', ');
   }

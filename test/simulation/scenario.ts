@@ -17,6 +17,15 @@ export type Action = { at: number } & (
       hangsUp?: boolean;
       /** The caller buys the same thing again. */
       again?: boolean;
+      /** The number that the link goes to was misheard: it is the purchase's stranger's. */
+      toStranger?: boolean;
+    }
+  | {
+      /** An agent asks for a price of what cannot be had. */
+      kind: 'misfit';
+      purchase: number;
+      call: string;
+      what: 'invoice' | 'subscription_change' | 'oversize';
     }
   | { kind: 'cancel'; purchase: number }
   | { kind: 'switch'; purchase: number; rail: 'linkWallet' | 'paymentLink' }
@@ -49,6 +58,7 @@ export type Action = { at: number } & (
         | 'lose_history'
         | 'reset'
         | 'junk_signal'
+        | 'oversize_signal'
         | 'forged_signal'
         | 'forged_decision'
         /** The checkout's own payment, signaled as one that came late. */
@@ -83,6 +93,8 @@ export interface Purchase {
   currency: string;
   item: string;
   caller: Caller;
+  /** Whom the link reaches if the number was misheard. */
+  stranger?: { phone: string; page: Caller['page'] };
 }
 
 export type WebhookFault = 'lose' | 'duplicate' | 'delay' | 'reorder' | 'bad_signature';

@@ -90,6 +90,8 @@ export async function simulate(
     switch (action.kind) {
       case 'agent':
         return agents.sell(action);
+      case 'misfit':
+        return agents.askInVain(action);
       case 'cancel':
         return agents.cancel(action);
       case 'switch':

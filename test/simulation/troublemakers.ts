@@ -178,6 +178,13 @@ export class Troublemakers {
           server.signal(id, 'paymentEventReceived', [json({ v: 2, id: 7 })]);
           server.signal(id, 'noSuchSignal', []);
           return;
+        case 'oversize_signal': {
+          const event = { v: 1, id: 'evt_1', kind: 'payment.succeeded', objectId: 'pi_1' };
+          const tooMuch = 'x'.repeat(1_000_000);
+          server.signal(id, 'paymentEventReceived', [json({ ...event, id: tooMuch })]);
+          server.signal(id, 'paymentEventReceived', [json({ ...event, objectId: tooMuch })]);
+          return;
+        }
         case 'forged_signal':
           for (const kind of ['payment.succeeded', 'authorization.approved', 'message.undelivered'])
             server.signal(id, 'paymentEventReceived', [

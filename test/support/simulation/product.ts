@@ -6,8 +6,10 @@ import type { Twilio } from 'twilio';
 import { createActivities } from '../../../activities/activities.js';
 import type { Principal } from '../../../api/authenticate.js';
 import { createCheckoutOperations } from '../../../api/checkouts/operations.js';
+import { parse } from '../../../api/parse.js';
 import { createQuoteOperation } from '../../../api/quotes/operations.js';
 import { QuoteTokens } from '../../../api/quotes/quote-token.js';
+import { quoteRequestSchema } from '../../../api/quotes/schemas.js';
 import { createDecision } from '../../../api/refunds/decide.js';
 import { createRefundOperation } from '../../../api/refunds/operations.js';
 import { Problem } from '../../../api/problem.js';
@@ -81,7 +83,7 @@ export class ApiProcess implements Process {
   alive = true;
   readonly #parts: ProductParts;
   readonly #announces: boolean;
-  readonly quote;
+  readonly #quote;
   readonly checkouts;
   readonly refund;
   readonly decide;
@@ -103,7 +105,7 @@ export class ApiProcess implements Process {
       decisions,
       announces: () => this.#announces,
     };
-    this.quote = createQuoteOperation(dependencies);
+    this.#quote = createQuoteOperation(dependencies);
     this.checkouts = createCheckoutOperations(dependencies);
     this.refund = createRefundOperation(dependencies);
     this.decide = createDecision(dependencies);
@@ -116,6 +118,11 @@ export class ApiProcess implements Process {
 
   get client(): Client {
     return this.#parts.client;
+  }
+
+  /** Reads a price out for a body as it came, which may be anything. */
+  async quote(body: unknown, tenant: Tenant) {
+    return this.#quote(parse(quoteRequestSchema, body), tenant);
   }
 
   /** Runs a request in this process; `undefined` when the process dies over it. */
