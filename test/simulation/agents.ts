@@ -148,8 +148,8 @@ export class Agents {
       if (!outcome) return;
       if (outcome.repeated) this.#world.story.count('refund repeated');
       this.refunds.set(outcome.memo.refund.refundId, { purchase, memo: outcome.memo });
-      this.#oracle.refundAsked(outcome.memo.refund.refundId, askedAt);
-      this.#oracle.heardRefund(tenant.id, outcome.memo);
+      this.#oracle.refunds.asked(outcome.memo.refund.refundId, askedAt);
+      this.#oracle.refunds.heard(tenant.id, outcome.memo);
     };
     await Promise.all(twice ? [ask(), ask()] : [ask()]);
   }
@@ -161,13 +161,14 @@ export class Agents {
     if (!refund) return;
     const tenant = this.#tenant(this.#purchase(purchase));
     const requestHash = altered ? '0'.repeat(64) : refund.requestHash;
-    if (!altered) this.#oracle.decided(refund.refundId, { by, decision, requestedBy: refund.requestedBy });
+    if (!altered)
+      this.#oracle.refunds.decided(refund.refundId, { by, decision, requestedBy: refund.requestedBy });
     const outcome = await this.#asking(`${by} ${decision}`, (api) =>
       api.decide({ tenantId: tenant.id, refundId: refund.refundId, requestHash, decision, decidedBy: by }),
     );
     if (!outcome) return;
     this.refunds.set(refund.refundId, { purchase, memo: outcome.memo });
-    this.#oracle.heardRefund(tenant.id, outcome.memo);
+    this.#oracle.refunds.heard(tenant.id, outcome.memo);
   }
 
   /** Reads everything anybody was ever told of once more. */
@@ -178,7 +179,7 @@ export class Agents {
     for (const [id, { purchase }] of this.refunds) {
       const tenant = this.#tenant(this.#purchase(purchase));
       const memo = await this.#world.api?.serve(() => readRefund(this.#world.api!.client, tenant.id, id));
-      if (memo) this.#oracle.heardRefund(tenant.id, memo);
+      if (memo) this.#oracle.refunds.heard(tenant.id, memo);
     }
   }
 

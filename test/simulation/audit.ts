@@ -1,0 +1,107 @@
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import { paymentEventReceived } from '../../contracts/payment-event.js';
+import { unmatchedPaymentWorkflowType } from '../../contracts/unmatched-payment.js';
+import type { LatePaymentState } from '../../domain/late-payment.js';
+import { Violation } from '../support/simulation/violation.js';
+import type { WorkflowRun } from '../support/simulation/workflow-run.js';
+import type { World } from './world.js';
+
+/** I9: each text at most twice, and never more to a number than the tenant allows; one for each payment that went back. */
+export function messages(world: World): void {
+  const wentBack = Object.values(world.standIns.world.state.refunds).filter(({ object }) =>
+    object.metadata?.['vc_refund']?.startsWith('late_'),
+  ).length;
+  const most = 2 * Math.max(1, wentBack);
+  const texts = new Map<string, number>();
+  for (const { to, body } of Object.values(world.standIns.network.state.messages)) {
+    const key = `${to} ${body}`;
+    texts.set(key, (texts.get(key) ?? 0) + 1);
+    if (texts.get(key)! > most) throw new Violation('I9', `${to} got the same text ${texts.get(key)!} times`);
+  }
+}
+
+/** A charge that the bank refused is not asked for again on the same method. */
+function declines(world: World): void {
+  const refused = new Map<string, string | null>();
+  for (const { path, status, idempotency_key: key } of world.standIns.plumbing.log.since(undefined)) {
+    if (!path.endsWith('/confirm')) continue;
+    if (refused.has(path) && refused.get(path) !== key)
+      throw new Violation('I9', `${path} was sent again after a decline`);
+    if (status === 402) refused.set(path, key);
+  }
+}
+
+/** A signal without a valid form is counted and wakes nothing: a task that took only such does nothing. */
+function poison(world: World): void {
+  for (const { workflowId, log } of world.server.all()) {
+    for (const { jobs, commands } of log) {
+      const signals = jobs.flatMap(({ signalWorkflow }) =>
+        signalWorkflow?.signalName === paymentEventReceived.name ? (signalWorkflow.input?.[0] ?? []) : [],
+      );
+      if (signals.length < jobs.length || !signals.every(isPoison)) continue;
+      if (signals.some(({ data }) => (data?.length ?? 0) > 1_000_000))
+        world.story.count('oversize signal left aside');
+      if (commands.length > 0) throw new Violation('I10', `a poison signal moved ${workflowId}`);
+    }
+  }
+}
+
+/** I14, I8 and I13: a key on every effect, nothing personal in ids and memos, histories of bounded length. */
+export function audit(world: World, lost: ReadonlySet<string>): void {
+  declines(world);
+  poison(world);
+  const keys = new Map<string, string>();
+  for (const call of world.standIns.plumbing.log.since(undefined)) {
+    if (call.vendor !== 'stripe' || call.method !== 'POST') continue;
+    const key = call.idempotency_key;
+    if (key === null) {
+      if (call.route === '/v1/payment_intents/:id') continue;
+      throw new Violation('I14', `${call.path} was sent without an idempotency key`);
+    }
+    const what = `${call.path} ${JSON.stringify(call.params)}`;
+    // Refused, because a run that was lost had used the key: it did nothing.
+    if ((call.status ?? 400) >= 400 && [...lost].some((id) => key.includes(id))) continue;
+    if ((keys.get(key) ?? what) !== what)
+      throw new Violation('I14', `the key ${key} was used for two things`);
+    keys.set(key, what);
+  }
+  for (const run of world.server.all()) {
+    // A ledger lives as long as its customer: what bounds it is that it goes on as a new run, at 4,096 events.
+    if (run.events > mostEvents(run))
+      throw new Violation('I13', `${run.workflowId} has ${run.events} events`);
+    const memo = Object.values(run.memo)
+      .map(({ data }) => Buffer.from(data ?? []).toString())
+      .join();
+    if (/\+1555\d{7}/.test(memo + run.workflowId))
+      throw new Violation('I8', `a phone number in the memo of ${run.workflowId}`);
+  }
+}
+
+/** A ledger sees many refunds, and a run for late money as many payments as came. */
+function mostEvents({ start, memo }: WorkflowRun): number {
+  if (start.workflowType === 'refundLedger') return 5_000;
+  if (start.workflowType !== unmatchedPaymentWorkflowType || !memo['state']) return 1_500;
+  const { payments } = defaultPayloadConverter.fromPayload<LatePaymentState>(memo['state']);
+  return Math.max(1_500, 400 * payments.length);
+}
+
+/** I2: what cannot be had leaves no trace at Stripe. */
+export function nothingInVain(world: World, inVain: ReadonlySet<string>): void {
+  const { sessions, authorizations, intents } = world.standIns.world.state;
+  for (const { object } of [sessions, authorizations, intents].flatMap((all) =>
+    Object.values<{ object: { id: string; metadata: Record<string, string> | null } }>(all),
+  )) {
+    if (inVain.has(object.metadata?.['vc_call'] ?? ''))
+      throw new Violation('I2', `${object.id} was made for what is not sold`);
+  }
+}
+
+/** No event of a vendor has this form: text that is no JSON, another version, ids longer than a vendor's. */
+function isPoison(signal: Payload): boolean {
+  try {
+    const event = defaultPayloadConverter.fromPayload<Record<string, unknown> | null>(signal);
+    return event?.['v'] !== 1 || [event['id'], event['objectId']].some((id) => String(id).length > 255);
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,116 @@
+import type { StripeState } from '../../local/simulators/stripe/stripe-state.js';
+import type { World } from './world.js';
+
+/** One payment of a checkout, by the stand-in's book; minor units. */
+export interface Payment {
+  intent: string;
+  captured: number;
+  net: number;
+  /** The status of the refund that was made because it came late, if there is one. */
+  returned: string | undefined;
+  disputed: boolean;
+  /** Somebody gave some of it back in the dashboard. */
+  byHand: boolean;
+}
+
+/** What the stand-ins know of money and of ways to pay: an independent record, whatever the product says. */
+export class Book {
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Minor units taken for a checkout, whatever was given back. */
+  captured(checkoutId: string): number {
+    return this.sum(checkoutId, (kind) => kind === 'capture');
+  }
+
+  net(checkoutId: string): number {
+    return this.sum(checkoutId, () => true);
+  }
+
+  /** What was taken for a checkout, payment by payment. */
+  payments(checkoutId: string): Payment[] {
+    const { intents, refunds, charges } = this.state;
+    return Object.keys(intents)
+      .filter((intent) => intents[intent]?.object.metadata['vc_checkout'] === checkoutId)
+      .map((intent) => {
+        const ours = ({ object }: { object: { payment_intent: unknown } }) =>
+          object.payment_intent === intent;
+        const given = Object.values(refunds).filter(ours);
+        const lateOnes = given.filter(({ object }) => object.metadata?.['vc_refund']?.startsWith('late_'));
+        return {
+          intent,
+          captured: this.sum(checkoutId, (kind) => kind === 'capture', intent),
+          net: this.sum(checkoutId, () => true, intent),
+          returned: lateOnes.at(-1)?.object.status ?? undefined,
+          disputed: Object.values(charges).some((charge) => ours(charge) && charge.object.disputed),
+          byHand: given.some(({ object }) => object.metadata?.['vc_refund'] === undefined),
+        };
+      })
+      .filter(({ captured }) => captured > 0);
+  }
+
+  /** Somebody approved in the wallet, and no payment and no token came of it. */
+  hasBareApproval(checkoutId: string): boolean {
+    return Object.values(this.state.authorizations).some(
+      ({ object }) =>
+        object.metadata['vc_checkout'] === checkoutId &&
+        object.status === 'approved' &&
+        object.payment_intent === null &&
+        object.shared_payment_granted_token === null,
+    );
+  }
+
+  /** Minor units that its payments took, over the postings of the kinds that count; `only`: by that payment. */
+  sum(checkoutId: string, counts: (kind: string) => boolean, only?: string): number {
+    const { postings, intents } = this.state;
+    let sum = 0;
+    for (const { kind, lines } of postings) {
+      if (!counts(kind)) continue;
+      for (const { account, amount } of lines) {
+        if (!account.startsWith('cardholder:')) continue;
+        const intent = account.slice('cardholder:'.length);
+        if (only !== undefined && intent !== only) continue;
+        if (intents[intent]?.object.metadata['vc_checkout'] === checkoutId) sum -= amount;
+      }
+    }
+    return sum;
+  }
+
+  /** The ways in which a caller could pay now. A page whose link nobody got is none. */
+  live(checkoutId: string): string[] {
+    const { sessions, authorizations, tokens, intents } = this.state;
+    const now = Math.floor(this.#world.time.now / 1_000);
+    const mine = (metadata: Record<string, string> | null | undefined) =>
+      metadata?.['vc_checkout'] === checkoutId;
+    const live: string[] = [];
+    const texts = Object.values(this.#world.standIns.network.state.messages);
+    for (const { object } of Object.values(sessions)) {
+      if (!mine(object.metadata) || object.status !== 'open' || object.expires_at <= now) continue;
+      if (texts.some(({ body }) => body.includes(object.id))) live.push(`page ${object.id}`);
+    }
+    const asked = Object.values(authorizations).filter(
+      ({ object }) => mine(object.metadata) && object.status === 'pending' && object.expires_at > now,
+    );
+    for (const { object } of asked) live.push(`wallet ${object.id}`);
+    const token = Object.values(tokens).some(
+      (one) => mine(one.metadata) && !one.spent && one.expires_at > now,
+    );
+    const charging = Object.values(intents).some(
+      ({ object, session }) =>
+        session === null &&
+        mine(object.metadata) &&
+        !['succeeded', 'canceled'].includes(object.status) &&
+        object.amount > 0 &&
+        (object.status === 'processing' || token),
+    );
+    if (charging) live.push('charge');
+    return live;
+  }
+
+  get state(): StripeState {
+    return this.#world.standIns.world.state;
+  }
+}
