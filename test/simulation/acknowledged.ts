@@ -1,4 +1,5 @@
-import { defaultPayloadConverter } from '@temporalio/common';
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import { checkoutWorkflowType } from '../../contracts/checkout.js';
 import type { WorkflowRun } from '../support/simulation/workflow-run.js';
 import { Violation } from '../support/simulation/violation.js';
 import type { World } from './world.js';
@@ -28,35 +29,48 @@ interface Acknowledged {
   intent: string | undefined;
 }
 
-export function acknowledgedMoney({ standIns }: World): Acknowledged[] {
+export function acknowledgedMoney({ standIns, foreign }: World): Acknowledged[] {
   return Object.values(standIns.world.state.events).flatMap((event): Acknowledged[] => {
     const { id, metadata, payment_intent } = event.object as Marked;
     const checkout = metadata?.['vc_checkout'];
     if (!event.delivered || !moneyEvents.includes(event.type) || checkout === undefined) return [];
     const intent = event.type.startsWith('payment_intent.') ? id : (payment_intent ?? undefined);
+    if (intent !== undefined && foreign.has(intent)) return [];
     // A token alone moves no money: nobody but the run that reads it can spend it.
     if (event.type === 'link.agent_authorization.approved' && intent === undefined) return [];
     return [{ id: event.id, type: event.type, createdMs: event.created * 1_000, checkout, intent }];
   });
 }
 
+/** The id of the event that a signal brought; none where a troublemaker signaled what cannot be read. */
+function eventId({ input: [first] }: { input: readonly Payload[] }): string[] {
+  if (!first) return [];
+  try {
+    const { id } = defaultPayloadConverter.fromPayload<{ id?: unknown } | null>(first) ?? {};
+    return typeof id === 'string' ? [id] : [];
+  } catch {
+    return [];
+  }
+}
+
 /** The ids of all events that stand in a history: what was taken by a task, and what still waits for one. */
-function eventsInHistories(runs: readonly WorkflowRun[]): Set<string> {
-  const ids = new Set<string>();
-  for (const { signals } of runs) {
-    for (const {
-      input: [first],
-    } of signals) {
-      if (!first) continue;
-      try {
-        const { id } = defaultPayloadConverter.fromPayload<{ id?: unknown } | null>(first) ?? {};
-        if (typeof id === 'string') ids.add(id);
-      } catch {
-        // What a troublemaker signaled cannot be read.
-      }
+const eventsInHistories = (runs: readonly WorkflowRun[]): Set<string> =>
+  new Set(runs.flatMap(({ signals }) => signals.flatMap(eventId)));
+
+/**
+ * I12, I13: an event that the vendor sent twice, or that was repeated because its answer was lost, wakes a checkout once. What
+ * was made up by hand is no event of the vendor's; a run that was reset gets what came since once more.
+ */
+export function broughtOnce({ server, standIns }: World, reset: (checkoutId: string) => boolean): void {
+  const { events } = standIns.world.state;
+  for (const { workflowId, start, signals } of server.all()) {
+    if (start.workflowType !== checkoutWorkflowType || reset(workflowId.split('/').at(-1) ?? '')) continue;
+    const taken = new Set<string>();
+    for (const id of signals.flatMap(eventId)) {
+      if (id in events && taken.has(id)) throw new Violation('I12', `${workflowId} was told of ${id} twice`);
+      taken.add(id);
     }
   }
-  return ids;
 }
 
 /**

@@ -148,7 +148,8 @@ export class Agents {
       if (!outcome) return;
       if (outcome.repeated) this.#world.story.count('refund repeated');
       this.refunds.set(outcome.memo.refund.refundId, { purchase, memo: outcome.memo });
-      this.#oracle.refunds.asked(outcome.memo.refund.refundId, askedAt);
+      const wish = `${checkout} ${amount ?? 'rest'} ${call}`;
+      this.#oracle.refunds.asked(outcome.memo.refund.refundId, wish, askedAt);
       this.#oracle.refunds.heard(tenant.id, outcome.memo);
     };
     await Promise.all(twice ? [ask(), ask()] : [ask()]);

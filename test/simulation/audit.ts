@@ -6,6 +6,43 @@ import { Violation } from '../support/simulation/violation.js';
 import type { WorkflowRun } from '../support/simulation/workflow-run.js';
 import type { World } from './world.js';
 
+/** I7: what other shops on our accounts took is as it was, and nobody sent anything about it. */
+export function foreignUntouched({ standIns, foreign }: World): void {
+  const { intents, charges } = standIns.world.state;
+  for (const [id, before] of foreign) {
+    const givenBack = Object.values(charges).some(
+      ({ object }) => object.payment_intent === id && object.amount_refunded > 0,
+    );
+    const sent = standIns.plumbing.log
+      .since(undefined)
+      .some(
+        ({ method, path, params }) => method === 'POST' && `${path} ${JSON.stringify(params)}`.includes(id),
+      );
+    if (givenBack || sent || JSON.stringify(intents[id]?.object) !== before)
+      throw new Violation('I7', `${id} belongs to another shop, and was touched`);
+  }
+}
+
+/**
+ * I9: a number gets no more links within the tenant's window than it allows. A number that stands for several callers may be
+ * texted by two runs at once, each of which saw the last free place.
+ */
+export function linksPerNumber({ standIns, scenario, tenants }: World): void {
+  const messages = Object.values(standIns.network.state.messages);
+  for (const { phone, tenant } of scenario.purchases) {
+    if (scenario.purchases.filter((other) => other.phone === phone).length > 1) continue;
+    const { max, windowMs } = tenants.get(tenant)!.limits.smsPerNumber;
+    const sentAt = messages
+      .filter(({ to, body }) => to === phone && body.includes('/c/pay/'))
+      .map(({ created }) => created)
+      .sort((a, b) => a - b);
+    for (const [index, at] of sentAt.entries()) {
+      const within = sentAt.slice(index).filter((one) => one < at + windowMs - 2_000).length;
+      if (within > max) throw new Violation('I9', `${phone} got ${within} links within ${windowMs} ms`);
+    }
+  }
+}
+
 /** I9: each text at most twice, and never more to a number than the tenant allows; one for each payment that went back. */
 export function messages(world: World): void {
   const wentBack = Object.values(world.standIns.world.state.refunds).filter(({ object }) =>

@@ -30,11 +30,16 @@ export class Book {
     return this.sum(checkoutId, () => true);
   }
 
+  #belongs(intent: string, checkoutId: string): boolean {
+    const mark = this.state.intents[intent]?.object.metadata;
+    return mark?.['vc_checkout'] === checkoutId && !this.#world.foreign.has(intent);
+  }
+
   /** What was taken for a checkout, payment by payment. */
   payments(checkoutId: string): Payment[] {
     const { intents, refunds, charges } = this.state;
     return Object.keys(intents)
-      .filter((intent) => intents[intent]?.object.metadata['vc_checkout'] === checkoutId)
+      .filter((intent) => this.#belongs(intent, checkoutId))
       .map((intent) => {
         const ours = ({ object }: { object: { payment_intent: unknown } }) =>
           object.payment_intent === intent;
@@ -65,7 +70,7 @@ export class Book {
 
   /** Minor units that its payments took, over the postings of the kinds that count; `only`: by that payment. */
   sum(checkoutId: string, counts: (kind: string) => boolean, only?: string): number {
-    const { postings, intents } = this.state;
+    const { postings } = this.state;
     let sum = 0;
     for (const { kind, lines } of postings) {
       if (!counts(kind)) continue;
@@ -73,7 +78,7 @@ export class Book {
         if (!account.startsWith('cardholder:')) continue;
         const intent = account.slice('cardholder:'.length);
         if (only !== undefined && intent !== only) continue;
-        if (intents[intent]?.object.metadata['vc_checkout'] === checkoutId) sum -= amount;
+        if (this.#belongs(intent, checkoutId)) sum -= amount;
       }
     }
     return sum;

@@ -3,8 +3,8 @@ import type { CheckoutResource } from '../../api/checkouts/resource.js';
 import { type ReconciliationResult, reconciliationWorkflowType } from '../../contracts/reconciliation.js';
 import type { Announcement } from '../support/simulation/product.js';
 import { Violation } from '../support/simulation/violation.js';
-import { acknowledgedMoney, nothingLost } from './acknowledged.js';
-import { audit, messages, nothingInVain } from './audit.js';
+import { acknowledgedMoney, broughtOnce, nothingLost } from './acknowledged.js';
+import { audit, foreignUntouched, linksPerNumber, messages, nothingInVain } from './audit.js';
 import { Book, type Payment } from './book.js';
 import { nothingTold } from './privacy.js';
 import { RefundChecks } from './refund-checks.js';
@@ -51,7 +51,7 @@ export class Oracle {
   constructor(world: World) {
     this.#world = world;
     this.#book = new Book(world);
-    this.refunds = new RefundChecks(world, this.#book);
+    this.refunds = new RefundChecks(world, this.#book, (id) => this.#customerOf(id));
   }
 
   /** A caller says yes to this amount for this checkout, before it is started. */
@@ -128,6 +128,14 @@ export class Oracle {
     this.#strays.add(paymentIntent);
   }
 
+  /** Where a run was lost, so may be what its customer was called. */
+  #customerOf(checkoutId: string): string | undefined {
+    const known = this.#checkouts.get(checkoutId);
+    if (!known || this.#lost.size > 0) return undefined;
+    const { tenant, phone } = this.#world.scenario.purchases[known.purchase]!;
+    return `${tenant} ${phone}`;
+  }
+
   /** After every event. */
   always(): void {
     const { postings } = this.#book.state;
@@ -194,8 +202,11 @@ export class Oracle {
     nothingInVain(this.#world, this.#inVain);
     this.refunds.atRest();
     messages(this.#world);
+    linksPerNumber(this.#world);
+    foreignUntouched(this.#world);
     audit(this.#world, this.#lost);
     nothingTold(this.#world, [...this.#last.values(), ...this.refunds.told]);
+    broughtOnce(this.#world, (id) => this.#resets.has(id));
     nothingLost(this.#world, (id, intent) => this.#knows(id, intent));
   }
 

@@ -15,6 +15,7 @@ const collect = 'workflows/steps/collect-payment.ts';
 const facts = 'providers/stripe/payment-facts.ts';
 
 const late = 'domain/late-payment.ts';
+const relay = 'api/webhooks/relay.ts';
 
 export const planted: readonly Planted[] = [
   bug(
@@ -256,5 +257,91 @@ export const planted: readonly Planted[] = [
     late,
     "  if (checkout.run !== 'ended') return { kind: 'restore' };",
     "  if (checkout.run !== 'ended') return { kind: 'nothing' };",
+  ),
+  bug(
+    'each refund judged by the book as it was at the start',
+    'workflows/refund-ledger.ts',
+    '...sumsOf(entries, {',
+    '...sumsOf(input.entries, {',
+  ),
+  bug(
+    'the id of the run in the key',
+    accounts,
+    'const { workflowId } = activityInfo()',
+    'const { runId: workflowId } = activityInfo()',
+  ),
+  // Guarded three times: where it is asked, where it is taken, and where the money leaves.
+  {
+    name: 'an approval of another request',
+    edits: [
+      {
+        file: 'api/refunds/decide.ts',
+        before: 'before.refund.requestHash !== decision.requestHash',
+        after: 'before.refund.requestHash === undefined',
+      },
+      {
+        file: 'workflows/steps/refund-run.ts',
+        before: 'check.requestHash !== request.requestHash',
+        after: 'check.requestHash === undefined',
+      },
+      {
+        file: 'activities/refunds.ts',
+        before: 'decision.requestHash === requestHash',
+        after: 'requestHash !== undefined',
+      },
+    ],
+  },
+  bug(
+    'a poison signal believed',
+    'workflows/steps/event-inbox.ts',
+    'if (!isPaymentEvent(event)) {',
+    'if (event === undefined) {',
+  ),
+  bug(
+    'a cancel by ops that ends the run',
+    'workflows/checkout.ts',
+    'CancellationScope.nonCancellable(',
+    'CancellationScope.cancellable(',
+  ),
+  bug(
+    'a stopped refund left as it is',
+    'domain/reconcile.ts',
+    "  return { kind: 'refund_stopped', repair: 'restore_refund' };",
+    '  return undefined;',
+  ),
+  bug(
+    'acknowledged before Temporal has it',
+    relay,
+    '      if (isNotFound(error)) return false;\n      throw temporalUnavailable();',
+    '      return !isNotFound(error);',
+  ),
+  {
+    name: 'a repeated event brought on each time',
+    edits: [
+      {
+        file: relay,
+        before: 'requestId: event.id,',
+        after: 'requestId: `${event.id} ${Math.random()}`,',
+      },
+      { file: relay, before: "if (this.#delivered.get(known)) return 'duplicate';", after: '' },
+    ],
+  },
+  bug(
+    "another shop's mark believed",
+    'providers/stripe/ownership.ts',
+    '!timingSafeEqual(expected, given)',
+    '!timingSafeEqual(expected, expected)',
+  ),
+  bug(
+    'no limit to the texts for a number',
+    'activities/messages.ts',
+    'lately.length >= max',
+    'lately.length >= 100 * max',
+  ),
+  bug(
+    "a customer's other refunds forgotten",
+    'domain/refund-policy.ts',
+    'facts.customerInDay + request.amount > threshold',
+    'request.amount > threshold',
   ),
 ];

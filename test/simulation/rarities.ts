@@ -15,6 +15,11 @@ export function addRarities(seed: number, scenario: Scenario): void {
   copiesToBeHonoured(new Random(seed + 17_000_023), scenario);
   wrongNumbers(new Random(seed + 23_000_009), scenario);
   misfits(new Random(seed + 29_000_017), scenario);
+  forgedMarks(new Random(seed + 31_000_003), scenario);
+  redialsWithoutEnd(new Random(seed + 37_000_021), scenario);
+  lateMoneyReturned(new Random(seed + 41_000_017), scenario);
+  lateMoneyWithoutTemporal(new Random(seed + 43_000_003), scenario);
+  refundsOfTwoPayments(new Random(seed + 47_000_003), scenario);
 }
 
 const firstCall = ({ actions }: Scenario, purchase: number) =>
@@ -108,4 +113,78 @@ function misfits(random: Random, scenario: Scenario): void {
     ask(what);
   const at = random.between(second, policy.walletDeadlineMs + policy.linkDeadlineMs);
   actions.push({ at, kind: 'ops', purchase, what: 'oversize_signal' });
+}
+
+/** When the checkouts of a purchase that began at once are over, whatever happened to them. */
+const afterTheEnd = ({ policy: { walletDeadlineMs, linkDeadlineMs } }: Scenario, random: Random) =>
+  2 * (walletDeadlineMs + linkDeadlineMs) + random.pick([minute, hour]);
+
+/** Another shop on the account copies a mark of ours, and cannot make its MAC: while the checkout is open, and after it. */
+function forgedMarks(random: Random, scenario: Scenario): void {
+  for (const purchase of scenario.purchases.keys()) {
+    if (!random.chance(0.06)) continue;
+    const at = random.pick([random.between(second, minute), afterTheEnd(scenario, random)]);
+    scenario.actions.push({ at, kind: 'byHand', purchase, what: 'forged_mark' });
+  }
+}
+
+/** The caller never pays, and rings again whenever a link has run out: more links than a number may get in an hour. */
+function redialsWithoutEnd(random: Random, scenario: Scenario): void {
+  const call = firstCall(scenario, 0);
+  const { linkDeadlineMs } = scenario.policy;
+  if (!call || linkDeadlineMs > 5 * minute || !random.chance(0.05)) return;
+  scenario.purchases[0]!.caller.page = [];
+  call.rails = ['paymentLink'];
+  for (let redial = 1; redial <= 5; redial++) {
+    const at = call.at + redial * (linkDeadlineMs + 20 * second);
+    scenario.actions.push({
+      at,
+      kind: 'agent',
+      purchase: 0,
+      call: `redial-0-${redial}`,
+      rails: ['paymentLink'],
+    });
+  }
+}
+
+/** Late money goes back, and the bank sends it back in turn. */
+function lateMoneyReturned(random: Random, scenario: Scenario): void {
+  if (!random.chance(0.05)) return;
+  scenario.policy.latePayment = 'refund';
+  const at = afterTheEnd(scenario, random);
+  scenario.actions.push(
+    { at, kind: 'stray', purchase: 0, by: 'payment' },
+    { at: at + random.pick([hour, 5 * hour]), kind: 'byHand', purchase: 0, what: 'fail_refund' },
+  );
+}
+
+/** Late money comes just when Temporal is away: nobody waits for it, so only the event knows of it. */
+function lateMoneyWithoutTemporal(random: Random, scenario: Scenario): void {
+  if (!random.chance(0.05)) return;
+  const at = afterTheEnd(scenario, random);
+  scenario.actions.push(
+    { at: at - 10, kind: 'platform', what: 'temporal_away', ms: random.pick([10 * second, 5 * minute]) },
+    { at, kind: 'stray', purchase: 0, by: 'payment' },
+  );
+}
+
+/** The caller buys the same thing twice, and gives some of each back: each alone needs nobody, both together do. */
+function refundsOfTwoPayments(random: Random, scenario: Scenario): void {
+  const call = firstCall(scenario, 0);
+  if (!call || !random.chance(0.05)) return;
+  const bought = scenario.purchases[0]!;
+  bought.amount = 4_900;
+  bought.caller.wallet = { does: 'approve', after: second, grants: 'payment', outcome: 'succeeded' };
+  const at = call.at + minute;
+  const refund = (number: number): Action => ({
+    at: at + number * 5 * minute,
+    kind: 'refund',
+    purchase: 0,
+    call: `return-${number}`,
+    amount: 3_000,
+    reason: 'requested_by_customer',
+    by: 'agent',
+  });
+  const again: Action = { at: at + 6 * minute, kind: 'agent', purchase: 0, call: 'again', again: true };
+  scenario.actions.push(refund(0), again, refund(2));
 }

@@ -10,6 +10,13 @@ interface Decided {
   requestedBy: string;
 }
 
+/** A refund at Stripe, minor units. */
+interface Made {
+  id: string;
+  amount: number;
+  approved: boolean;
+}
+
 /** What a person who may decide is called. */
 const approvers = ['person:dana', 'person:omar', 'key:boss', 'key:agent'];
 
@@ -17,13 +24,18 @@ const approvers = ['person:dana', 'person:omar', 'key:boss', 'key:agent'];
 export class RefundChecks {
   readonly #world: World;
   readonly #book: Book;
+  readonly #customerOf: (checkoutId: string) => string | undefined;
   readonly #refunds = new Map<string, RefundMemo>();
   readonly #refundsAsked = new Map<string, { askedAt: number; knownAt: number }>();
+  /** The refund that each request was answered with. */
+  readonly #answers = new Map<string, string>();
   readonly #decided = new Map<string, Decided[]>();
 
-  constructor(world: World, book: Book) {
+  /** `customerOf`: whose a checkout is; undefined where a loss has made that unknown. */
+  constructor(world: World, book: Book, customerOf: (checkoutId: string) => string | undefined) {
     this.#world = world;
     this.#book = book;
+    this.#customerOf = customerOf;
   }
 
   /** What was told last of each. */
@@ -31,8 +43,15 @@ export class RefundChecks {
     return [...this.#refunds.values()];
   }
 
-  /** A refund was answered now that somebody asked for first at that time. */
-  asked(refundId: string, askedAt: number): void {
+  /**
+   * A refund was answered now that somebody asked for first at that time. `request`: checkout, sum and call, which together are
+   * one wish, however often it is repeated.
+   */
+  asked(refundId: string, request: string, askedAt: number): void {
+    const before = this.#answers.get(request) ?? refundId;
+    if (before !== refundId)
+      throw new Violation('I5', `${request} made the refunds ${before} and ${refundId}`);
+    this.#answers.set(request, refundId);
     if (!this.#refundsAsked.has(refundId))
       this.#refundsAsked.set(refundId, { askedAt, knownAt: this.#world.time.now });
   }
@@ -55,22 +74,25 @@ export class RefundChecks {
 
   atRest(): void {
     const byRequest = new Map<string, { amount: number; at: number; failed: boolean }[]>();
-    const byPayment = new Map<string, { id: string; amount: number; approved: boolean }[]>();
+    const byPayment = new Map<string, Made[]>();
+    const byCustomer = new Map<string, Made[]>();
     for (const { object } of Object.values(this.#book.state.refunds)) {
       const id = object.metadata?.['vc_refund'];
       if (id === undefined || id.startsWith('late_')) continue;
       const payment = typeof object.payment_intent === 'string' ? object.payment_intent : '';
       // A refund that the bank sent back gives nothing.
       const amount = object.status === 'failed' ? 0 : object.amount;
-      const ofPayment = byPayment.get(payment) ?? [];
-      ofPayment.push({ id, amount, approved: this.#approvedBefore(id) });
-      byPayment.set(payment, ofPayment);
+      const one = { id, amount, approved: this.#approvedBefore(id) };
+      byPayment.set(payment, [...(byPayment.get(payment) ?? []), one]);
+      const customer = this.#customerOf(object.metadata?.['vc_checkout'] ?? '');
+      if (customer !== undefined) byCustomer.set(customer, [...(byCustomer.get(customer) ?? []), one]);
       const list = byRequest.get(id) ?? [];
       list.push({ amount: object.amount, at: object.created, failed: object.status === 'failed' });
       byRequest.set(id, list);
       if (list.length > 1) throw new Violation('I5', `refund ${id} was made ${list.length} times`);
     }
     for (const [payment, refunds] of byPayment) this.#approvals(payment, refunds);
+    for (const [customer, refunds] of byCustomer) this.#approvals(customer, refunds, 24 * 3_600_000);
     for (const [id, { refund, state }] of this.#refunds) {
       const made = byRequest.get(id) ?? [];
       if (['denied', 'approval_expired', 'rejected'].includes(state.status) && made.length > 0)
@@ -90,18 +112,21 @@ export class RefundChecks {
 
   /**
    * I6: what nobody approved stays within the tenant's threshold, together with what was approved before it was asked for.
-   * (An approval given later knew of what was already allowed.)
+   * (An approval given later knew of what was already allowed.) `withinMs`: only what was surely asked for so shortly before.
    */
-  #approvals(payment: string, refunds: readonly { id: string; amount: number; approved: boolean }[]): void {
+  #approvals(what: string, refunds: readonly Made[], withinMs = Infinity): void {
     for (const { id, approved } of refunds) {
       const asked = this.#refundsAsked.get(id);
       if (approved || !asked) continue;
-      const before = refunds.filter(
-        (one) => !one.approved || (this.#refundsAsked.get(one.id)?.knownAt ?? Infinity) < asked.askedAt,
-      );
+      const before = refunds.filter((one) => {
+        const { askedAt = -Infinity, knownAt = Infinity } = this.#refundsAsked.get(one.id) ?? {};
+        if (withinMs < Infinity && (knownAt > asked.knownAt || askedAt <= asked.knownAt - withinMs))
+          return false;
+        return !one.approved || knownAt < asked.askedAt;
+      });
       const sum = before.reduce((total, { amount }) => total + amount, 0);
       if (sum > this.#world.scenario.policy.threshold)
-        throw new Violation('I6', `refund ${id} brings ${payment} to ${sum}, and nobody approved it`);
+        throw new Violation('I6', `refund ${id} brings ${what} to ${sum}, and nobody approved it`);
     }
   }
 

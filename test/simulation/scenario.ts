@@ -40,7 +40,12 @@ export type Action = { at: number } & (
       twice?: boolean;
     }
   | { kind: 'decide'; purchase: number; by: string; decision: 'approved' | 'denied'; altered?: boolean }
-  | { kind: 'byHand'; purchase: number; what: 'refund' | 'dispute' | 'foreign_payment' | 'fail_refund' }
+  | {
+      kind: 'byHand';
+      purchase: number;
+      /** `forged_mark`: another shop's payment, with a copy of our mark that our key did not make. */
+      what: 'refund' | 'dispute' | 'foreign_payment' | 'forged_mark' | 'fail_refund';
+    }
   | {
       /** Somebody copies what a checkout was to be paid by, mark and all, and it is paid. */
       kind: 'stray';

@@ -44,7 +44,10 @@ export class Troublemakers {
     const account = tenants.get(scenario.purchases[purchase]!.tenant)?.stripeAccount ?? null;
     const ids = this.#agents.checkouts[purchase]!;
     const charge = Object.values(world.state.charges).find(
-      ({ object }) => object.paid && ids.has(object.metadata['vc_checkout'] ?? ''),
+      ({ object }) =>
+        object.paid &&
+        ids.has(object.metadata['vc_checkout'] ?? '') &&
+        !this.#isForeign(object.payment_intent),
     )?.object;
     switch (what) {
       case 'refund': {
@@ -65,14 +68,17 @@ export class Troublemakers {
         story.tell('bank', `${charge.id.slice(0, 9)} is disputed`, 'dispute');
         return;
       case 'foreign_payment': {
-        const intent = newIntent(world, account, {
-          amount: 3_333,
-          currency: 'usd',
-          metadata: {},
-          description: 'elsewhere',
-        });
-        attemptPayment(world, intent, 'succeeded');
+        this.#payElsewhere(account, 3_333, {});
         story.tell('dashboard', 'another shop on the account is paid', 'foreign payment');
+        return;
+      }
+      case 'forged_mark': {
+        const mark = this.#markOf(purchase);
+        const mac = mark?.['vc_mac'];
+        if (!mark || mac === undefined) return;
+        const forged = { ...mark, vc_mac: (mac.startsWith('A') ? 'B' : 'A') + mac.slice(1) };
+        this.#payElsewhere(account, scenario.purchases[purchase]!.amount, forged);
+        story.tell('dashboard', `a payment with a mark made up of ${mark['vc_checkout']}`, 'forged mark');
         return;
       }
       case 'fail_refund': {
@@ -86,20 +92,48 @@ export class Troublemakers {
     }
   }
 
+  /** Another shop on the account takes a payment of its own. */
+  #payElsewhere(account: string | null, amount: number, metadata: Record<string, string>): void {
+    const { standIns, foreign } = this.#world;
+    const intent = newIntent(standIns.world, account, {
+      amount,
+      currency: 'usd',
+      metadata,
+      description: 'of another shop',
+    });
+    const { id } = intent.object;
+    foreign.set(id, '');
+    attemptPayment(standIns.world, intent, 'succeeded');
+    foreign.set(id, JSON.stringify(intent.object));
+  }
+
+  /** The newest mark that is on something of a purchase at Stripe. */
+  #markOf(purchase: number): Record<string, string> | undefined {
+    const ids = this.#agents.checkouts[purchase]!;
+    const { intents, sessions, authorizations } = this.#world.standIns.world.state;
+    return (
+      [intents, sessions, authorizations]
+        .flatMap((all) =>
+          Object.values<{ object: { id: string; metadata: Record<string, string> | null } }>(all),
+        )
+        .findLast(
+          ({ object }) => ids.has(object.metadata?.['vc_checkout'] ?? '') && !this.#isForeign(object.id),
+        )?.object.metadata ?? undefined
+    );
+  }
+
+  #isForeign(paymentIntent: unknown): boolean {
+    return typeof paymentIntent === 'string' && this.#world.foreign.has(paymentIntent);
+  }
+
   /** Somebody with the dashboard of the tenant's Stripe account who makes once more what a checkout was to be paid by. */
   async stray({ purchase, by, amountOff = 0 }: Of<'stray'>): Promise<void> {
     const { standIns, story, tenants, scenario } = this.#world;
     const { world } = standIns;
     const { tenant, amount: price } = scenario.purchases[purchase]!;
     const account = tenants.get(tenant)?.stripeAccount ?? null;
-    const ids = this.#agents.checkouts[purchase]!;
-    const { intents, sessions, authorizations } = world.state;
-    const marks = [intents, sessions, authorizations].flatMap((all) =>
-      Object.values<{ object: { metadata: Record<string, string> | null } }>(all).map(
-        ({ object }) => object.metadata ?? {},
-      ),
-    );
-    const metadata = marks.findLast((mark) => ids.has(mark['vc_checkout'] ?? ''));
+    const { sessions } = world.state;
+    const metadata = this.#markOf(purchase);
     if (!metadata) return;
     const amount = price + amountOff;
     if (by === 'payment') {
@@ -213,7 +247,10 @@ export class Troublemakers {
     const { tenant } = scenario.purchases[purchase]!;
     const ids = this.#agents.checkouts[purchase]!;
     const paid = Object.values(standIns.world.state.intents).find(
-      ({ object }) => object.status === 'succeeded' && ids.has(object.metadata['vc_checkout'] ?? ''),
+      ({ object }) =>
+        object.status === 'succeeded' &&
+        ids.has(object.metadata['vc_checkout'] ?? '') &&
+        !this.#isForeign(object.id),
     )?.object;
     const checkoutId = paid?.metadata['vc_checkout'];
     if (!paid || checkoutId === undefined) return;

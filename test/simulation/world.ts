@@ -54,6 +54,8 @@ export class World {
   readonly calls: VendorCall[] = [];
   readonly server: TemporalServer;
   readonly tenants: ReadonlyMap<string, Tenant>;
+  /** Paid payments of others on our accounts, some with a mark made up, as they were when they came: nobody may touch them. */
+  readonly foreign = new Map<string, string>();
   /** Called when something may have changed at a vendor. */
   onVendorChange: () => void = () => undefined;
   onAnnouncement: (told: Announcement) => void = () => undefined;
