@@ -42,6 +42,7 @@ export class Agents {
     const { currency, item: description, phone } = bought;
     const amount = bought.amount + (action.priceOff ?? 0);
     const after = action.again ? this.#oracle.lastPaid(action.purchase) : undefined;
+    if (after !== undefined) this.#oracle.buysAgain(action.purchase, after);
     const tenant = this.#tenant(bought);
     const quoted = await this.#asking(`quote ${description}`, (api) =>
       api.quote(

@@ -13,6 +13,10 @@ export interface Payment {
   byHand: boolean;
 }
 
+/** What a person must look at: the bank may take it back, has sent it back, or somebody was faster with a part of it. */
+export const isForPeople = ({ disputed, returned, byHand }: Payment): boolean =>
+  disputed || returned !== undefined || byHand;
+
 /** What the stand-ins know of money and of ways to pay: an independent record, whatever the product says. */
 export class Book {
   readonly #world: World;

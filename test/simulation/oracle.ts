@@ -5,7 +5,7 @@ import type { Announcement } from '../support/simulation/product.js';
 import { Violation } from '../support/simulation/violation.js';
 import { acknowledgedMoney, broughtOnce, nothingLost } from './acknowledged.js';
 import { audit, foreignUntouched, linksPerNumber, messages, nothingInVain } from './audit.js';
-import { Book, type Payment } from './book.js';
+import { Book, isForPeople, type Payment } from './book.js';
 import { nothingTold } from './privacy.js';
 import { RefundChecks } from './refund-checks.js';
 import type { World } from './world.js';
@@ -44,6 +44,8 @@ export class Oracle {
   readonly #resets = new Map<string, number>();
   /** Payments that nobody asked the caller for: copies that somebody made by hand. */
   readonly #strays = new Set<string>();
+  /** The paid checkouts that were named, by purchase, when the same was bought again. */
+  readonly #again = new Map<number, Set<string>>();
   /** Calls that were about nothing that can be had. */
   readonly #inVain = new Set<string>();
   #postings = 0;
@@ -59,6 +61,11 @@ export class Oracle {
     const known = this.#checkouts.get(checkoutId) ?? { purchase, confirmed: new Set() };
     known.confirmed.add(amount);
     this.#checkouts.set(checkoutId, known);
+  }
+
+  /** An agent says that the caller buys the same again after this checkout. */
+  buysAgain(purchase: number, after: string): void {
+    this.#again.set(purchase, (this.#again.get(purchase) ?? new Set()).add(after));
   }
 
   /** Somebody asks, in this call, for what cannot be had. */
@@ -200,6 +207,7 @@ export class Oracle {
       this.#moneyAtRest(told);
     }
     nothingInVain(this.#world, this.#inVain);
+    this.#onePaymentEach();
     this.refunds.atRest();
     messages(this.#world);
     linksPerNumber(this.#world);
@@ -238,6 +246,23 @@ export class Oracle {
     return payment !== undefined && payment.returned === undefined;
   }
 
+  /**
+   * I1: one payment stays with each purchase, and one more for each paid checkout after which an agent said that the caller buys
+   * the same again. What a lost run had taken nobody can know.
+   */
+  #onePaymentEach(): void {
+    for (const purchase of this.#world.scenario.purchases.keys()) {
+      const mine = [...this.#checkouts].filter(([, known]) => known.purchase === purchase).map(([id]) => id);
+      if (mine.some((id) => this.#lost.has(id))) continue;
+      const kept = mine
+        .flatMap((id) => this.#book.payments(id))
+        .filter((payment) => payment.net > 0 && payment.returned !== 'succeeded' && !isForPeople(payment));
+      const most = 1 + (this.#again.get(purchase)?.size ?? 0);
+      if (kept.length > most)
+        throw new Violation('I1', `purchase ${purchase} keeps ${kept.length} payments, wanted were ${most}`);
+    }
+  }
+
   /** One payment stays with a checkout that was paid, in time or late, and none with another. All others went back as a whole. */
   #moneyAtRest(told: CheckoutResource): void {
     const { checkout_id: id, state, amount } = told;
@@ -249,10 +274,10 @@ export class Oracle {
     if (returned.length > 0 && late === undefined)
       throw new Violation('I4', `late money for ${id} went back, and nobody is told`);
     const kept = payments.filter((payment) => payment.returned !== 'succeeded' && payment.net > 0);
-    // What a person must look at: the bank may take it back, has sent it back, or somebody was faster with a part of it.
-    const forPeople = kept.filter(
-      (payment) => payment.disputed || payment.returned !== undefined || payment.byHand,
-    );
+    const forPeople = kept.filter(isForPeople);
+    const backWithUs = payments.find((payment) => payment.returned === 'failed');
+    if (backWithUs && late !== 'needs_attention' && late !== 'honoured')
+      throw new Violation('I4', `${backWithUs.intent} came back from the bank, ${id} says ${String(late)}`);
     const isPaid = state === 'paid' || late === 'honoured';
     if (!isPaid) {
       if (kept.length > forPeople.length || (kept.length > 0 && late === undefined))

@@ -327,6 +327,18 @@ export const planted: readonly Planted[] = [
     ],
   },
   bug(
+    'the same wish in another call sold again',
+    'api/quotes/operations.ts',
+    'purchaseHash(identityKey, who, item)',
+    'purchaseHash(identityKey, who, item + call.id)',
+  ),
+  bug(
+    'the refund of late money not watched',
+    'workflows/steps/settle-late-payment.ts',
+    "reading.kind === 'refunded' && Date.now() < until",
+    "reading.kind === 'refunded' && Date.now() > until",
+  ),
+  bug(
     "another shop's mark believed",
     'providers/stripe/ownership.ts',
     '!timingSafeEqual(expected, given)',
