@@ -100,6 +100,11 @@ export function localRoutes(
     settleIntent(world, record, textOf(body['outcome']) ?? 'succeeded');
     return record.object;
   });
+  act('/charges/:id/dispute', (req) => {
+    const { object } = found(state.charges, idOf(req));
+    object.disputed = true;
+    return object;
+  });
   act('/refunds/:id/fail', (req) => {
     const record = found(state.refunds, idOf(req));
     failRefund(world, record);

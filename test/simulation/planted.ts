@@ -233,8 +233,8 @@ export const planted: readonly Planted[] = [
   bug(
     'a text sent again and again',
     'activities/messages.ts',
-    '  if (sent) return sent.sid;\n  if (activityInfo().attempt > 2) {',
-    '  if (sent && activityInfo().attempt > 9) return sent.sid;\n  if (activityInfo().attempt > 9) {',
+    '  if (sent) return sent.sid;\n  const { sends = 0 } = (remembered() ?? {}) as { sends?: number };\n  if (sends >= 2) {',
+    '  const { sends = 0 } = (remembered() ?? {}) as { sends?: number };\n  if (sent && sends > 9) return sent.sid;\n  if (sends > 9) {',
   ),
   {
     name: 'the own payment of a checkout taken for late money',

@@ -83,6 +83,28 @@ describe('a decision sent past the API', () => {
     expect((await desk.decide(refund, 'deny')).status).toBe(200);
   });
 
+  test('counts for its own refund and person only, whoever forwards it', async ({ customer, newCaller }) => {
+    const desk = new RefundDesk(customer);
+    const [first, second] = [await desk.held(), await desk.held({ amount: 9_000 })];
+    const other = new RefundDesk(newCaller({ tenant: 'globex' }));
+    const elsewhere = await other.held();
+    const signedDecision = await desk.sign(first);
+    await desk.signal(second, { signedDecision });
+    await other.signal(elsewhere, { signedDecision });
+    await desk.explains(second, 'A decision was tried and not valid');
+    await other.explains(elsewhere, 'A decision was tried and not valid');
+    await desk.signal(first, { signedDecision });
+    const { approval } = await desk.reach(first.refund_id, 'refunded');
+    expect(approval?.decided_by).toBe('person:dana');
+    for (const [at, one] of [
+      [desk, second],
+      [other, elsewhere],
+    ] as const) {
+      expect((await at.get(one.refund_id)).body).toEqual(one);
+      await at.decide(one, 'deny');
+    }
+  });
+
   test('is void once it is older than its ten minutes', async ({ customer }) => {
     const desk = new RefundDesk(customer);
     const refund = await desk.held();

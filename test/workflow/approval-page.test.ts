@@ -287,6 +287,23 @@ describe('a link', () => {
     expect((await desk.atStripe(refund.checkout_id)).amounts).toEqual([]);
   });
 
+  test('that was forwarded decides in the name of whom it was sent to, for that refund alone, once', async ({
+    customer,
+  }) => {
+    const desk = new RefundDesk(customer);
+    const [refund, other] = [await desk.held(), await desk.held({ amount: 9_000 })];
+    const forwarded = desk.link(refund);
+    // Whoever opens it reads in whose name they would decide. Who they are is not known: a limit that the README names.
+    expect((await desk.page(forwarded)).html).toContain('You decide as Dana');
+    expect((await desk.page(forwarded, { decision: 'denied', note: 'not Dana' })).status).toBe(303);
+    const { approval } = await desk.reach(refund.refund_id, 'denied');
+    expect(approval).toMatchObject({ decided_by: 'person:dana', note: 'not Dana' });
+    const dana = await desk.page(forwarded, { decision: 'approved' });
+    expect([dana.status, dana.html.includes('was denied by person:dana')]).toEqual([409, true]);
+    expect((await desk.get(other.refund_id)).body).toEqual(other);
+    expect((await desk.atStripe(refund.checkout_id)).amounts).toEqual([]);
+  });
+
   test('is of no use as a key of the API', async ({ customer }) => {
     const desk = new RefundDesk(customer);
     const refund = await desk.held();

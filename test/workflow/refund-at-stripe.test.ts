@@ -121,6 +121,22 @@ describe('a refund that Stripe has and whose answer is still out', () => {
   });
 });
 
+test('a payment that is disputed is not given back: the bank is taking it already', async ({
+  customer,
+  world,
+}) => {
+  const desk = new RefundDesk(customer);
+  const checkoutId = await desk.paid();
+  const { charge } = await desk.atStripe(checkoutId);
+  expect(await world.standIns.dispute(charge.id)).toBe(true);
+  for (const amount of [1_000, 4_900]) {
+    const { status, body } = await desk.askAnew(checkoutId, { amount });
+    expect([status, body.code]).toEqual([409, 'not_refundable']);
+  }
+  expect((await customer.get(checkoutId)).body).toMatchObject({ amount_refunded: 0, refunds: [] });
+  expect((await desk.atStripe(checkoutId)).amounts).toEqual([]);
+});
+
 describe('a refund that Stripe refuses', () => {
   test('is rejected, and its money may be asked for again', async ({ customer, world }) => {
     const desk = new RefundDesk(customer);
@@ -140,6 +156,17 @@ describe('a refund that Stripe refuses', () => {
     expect((await desk.atStripe(checkoutId)).refunded).toBe(8_000);
     const more = await desk.askAnew(checkoutId, { amount: 100 });
     expect([more.status, more.body.code]).toEqual([409, 'not_refundable']);
+  });
+
+  test('because the payment is disputed meanwhile is rejected', async ({ customer, world }) => {
+    const desk = new RefundDesk(customer);
+    const held = await desk.held();
+    const { charge } = await desk.atStripe(held.checkout_id);
+    expect(await world.standIns.dispute(charge.id)).toBe(true);
+    await desk.decide(held, 'approve');
+    const rejected = await desk.reach(held.refund_id, 'rejected');
+    expect(rejected).toMatchObject({ terminal: true, failure_reason: 'charge_disputed' });
+    expect((await desk.atStripe(held.checkout_id)).amounts).toEqual([]);
   });
 
   test('for any other reason it gives is rejected, too', async ({ customer, world }) => {

@@ -54,6 +54,7 @@ function createRefund(world: StripeWorld, call: StripeCall): object {
     throw invalidParam('amount', 'The last digit of an amount in a three-decimal currency must be 0.');
   }
   if (!charge.paid) throw wrongState('charge_not_refundable', `Charge ${charge.id} has not succeeded.`);
+  if (charge.disputed) throw wrongState('charge_disputed', `Charge ${charge.id} has been charged back.`);
   const left = charge.amount_captured - charge.amount_refunded;
   if (left === 0) {
     throw wrongState('charge_already_refunded', `Charge ${charge.id} has already been refunded.`);

@@ -81,6 +81,11 @@ export class StandIns {
     return (await this.#read<{ mails: Mail[] }>(`/mails?to=${encodeURIComponent(to)}`)).mails;
   }
 
+  /** The card's holder disputes a charge at their bank. */
+  dispute(charge: string): Promise<boolean> {
+    return this.#do(`/charges/${charge}/dispute`);
+  }
+
   /** The bank returns a refund. False when it cannot. */
   failRefund(id: string): Promise<boolean> {
     return this.#do(`/refunds/${id}/fail`);
