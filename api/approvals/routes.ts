@@ -9,7 +9,7 @@ import type { Approver, Tenant } from '../../domain/tenant.js';
 import type { ApprovalLink, ApprovalLinks } from '../../providers/approval/approval-link.js';
 import type { ApiKey } from '../authenticate.js';
 import { withAftermath } from '../checkouts/aftermath.js';
-import { listCheckoutEvents } from '../checkouts/events.js';
+import { listOwnEvents } from '../checkouts/events.js';
 import { readCheckout } from '../checkouts/store.js';
 import { Problem } from '../problem.js';
 import { alreadyDecided, createDecision, type DecisionDependencies } from '../refunds/decide.js';
@@ -74,14 +74,13 @@ export function approvalRoutes(dependencies: ApprovalPageDependencies): Router {
    * back of it, by whomever: the sums that the rules speak of.
    */
   async function historyOf({ refund }: RefundMemo, tenant: Tenant): Promise<Row[]> {
-    const [list, memo] = await Promise.all([
-      listCheckoutEvents(client, tenant.id, refund.checkoutId, 0),
+    const [events = [], memo] = await Promise.all([
+      listOwnEvents(client, tenant.id, refund.checkoutId),
       readCheckout(client, tenant.id, refund.checkoutId),
     ]);
-    const own = (list?.events ?? []).filter(({ refund_id }) => refund_id === undefined);
-    const rows = own.map(({ at, type, state }): Row => [
-      time(Date.parse(at)),
-      type === state ? type : `${type.replaceAll('_', ' ')} (${state.replaceAll('_', ' ')})`,
+    const rows = events.map(({ at, type, status }): Row => [
+      time(at),
+      type === status ? type : `${type.replaceAll('_', ' ')} (${status.replaceAll('_', ' ')})`,
     ]);
     if (!memo) return rows;
     const { checkout, state, late, refunds = [] } = await withAftermath(client, tenant.id, memo);

@@ -3,7 +3,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { z } from 'zod';
 import { checkoutWorkflowId } from '../../contracts/checkout.js';
 import { refundWorkflowId } from '../../contracts/refund.js';
-import type { CheckoutState } from '../../domain/checkout-state.js';
+import type { CheckoutEvent, CheckoutState } from '../../domain/checkout-state.js';
 import type { RefundState } from '../../domain/refund-state.js';
 import { checkoutStatusSchema, railSchema } from '../schemas.js';
 import { isNotFound, readDeadlineMs, temporalUnavailable } from '../runs.js';
@@ -51,6 +51,16 @@ async function publishedStates<State>(client: Client, workflowId: string): Promi
 
 type Event = z.output<typeof checkoutEventsSchema>['events'][number];
 
+/** The lines of a checkout itself, up to its end. Undefined when there is no such run. */
+export async function listOwnEvents(
+  client: Client,
+  tenantId: string,
+  checkoutId: string,
+): Promise<CheckoutEvent[] | undefined> {
+  const states = await publishedStates<CheckoutState>(client, checkoutWorkflowId(tenantId, checkoutId));
+  return states?.flatMap(({ events }) => events);
+}
+
 /** What became of each refund of a checkout, step by step, as lines of its event list, without their numbers. */
 async function refundLines(client: Client, tenantId: string, checkoutId: string) {
   const memo = await readCheckout(client, tenantId, checkoutId);
@@ -80,12 +90,11 @@ export async function listCheckoutEvents(
   checkoutId: string,
   after: number,
 ): Promise<z.output<typeof checkoutEventsSchema> | undefined> {
-  const [states, refunds] = await Promise.all([
-    publishedStates<CheckoutState>(client, checkoutWorkflowId(tenantId, checkoutId)),
+  const [own, refunds] = await Promise.all([
+    listOwnEvents(client, tenantId, checkoutId),
     refundLines(client, tenantId, checkoutId),
   ]);
-  if (!states) return undefined;
-  const own = states.flatMap(({ events }) => events);
+  if (!own) return undefined;
   const last = own.at(-1)?.seq ?? 0;
   const all = [...own, ...refunds.map((line, index) => ({ seq: last + index + 1, ...line }))];
   const news = all.filter(({ seq }) => seq > after);
