@@ -29,6 +29,18 @@ export class Recent<Value> {
 
 const dayMs = 24 * 3_600_000;
 
+/** Deeper than any request of ours by far, and far from the end of the stack. */
+const maxDepth = 64;
+
+/** The same request whatever the order of its fields. */
+function sorted(value: unknown, depth = 0): unknown {
+  if (depth > maxDepth) throw new Problem('invalid_request', { detail: 'the body is nested too deep' });
+  if (Array.isArray(value)) return value.map((item) => sorted(item, depth + 1));
+  if (typeof value !== 'object' || value === null) return value;
+  const names = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return names.map(([name, item]) => ({ name, item: sorted(item, depth + 1) }));
+}
+
 /**
  * Catches an agent that uses one Idempotency-Key for two different requests. Only a guard against such a bug, kept in
  * this process: what makes repeats safe is the business key in the workflow id, with or without this header.
@@ -44,7 +56,7 @@ export function refuseReusedKeys(): RequestHandler {
     const { tenant } = principalOf(response);
     const place = `${tenant.id} ${key}`;
     const fingerprint = createHash('sha256')
-      .update(`${request.path}\n${JSON.stringify(request.body)}`)
+      .update(`${request.path}\n${JSON.stringify(sorted(request.body ?? {}))}`)
       .digest('base64');
     const first = seen.get(place);
     if (first !== undefined && first !== fingerprint) throw new Problem('idempotency_conflict');
