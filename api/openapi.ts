@@ -265,7 +265,7 @@ export function openApiDocument(publicUrl: string) {
         post: {
           summary: "Twilio's status callbacks",
           security: [],
-          responses: { ...webhook, '403': { description: 'bad signature' } },
+          responses: { ...webhook, '403': problem('signature_invalid') },
         },
       },
     },

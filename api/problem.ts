@@ -5,6 +5,7 @@ const problems = {
   invalid_request: [400, 'The request is not valid', false],
   unauthenticated: [401, 'A valid API key is required', false],
   scope_missing: [403, 'The API key lacks the scope', false],
+  signature_invalid: [403, 'The signature does not fit', false],
   self_approval: [403, 'Nobody approves their own request', false],
   not_found: [404, 'Not found', false],
   purchase_open: [409, 'Another amount is open for this purchase', false],

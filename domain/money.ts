@@ -31,7 +31,7 @@ export const maxAmount = 99_999_999;
 /** Why an amount cannot be charged, or undefined when it can. */
 export function amountProblem({ amount, currency }: Money): string | undefined {
   const decimals = currencyDecimals(currency);
-  if (decimals === undefined) return `currency ${JSON.stringify(currency)} is not supported`;
+  if (decimals === undefined) return 'the currency is not supported';
   if (!Number.isSafeInteger(amount)) return 'amount must be an integer in minor units';
   if (amount <= 0) return 'amount must be positive';
   if (amount > maxAmount) return `amount must be at most ${maxAmount}`;

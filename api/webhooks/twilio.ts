@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { Ownership } from '../../providers/stripe/ownership.js';
 import { isSignedByTwilio, statusCallbackPath } from '../../providers/twilio/status-callback.js';
+import { Problem } from '../problem.js';
 import type { WebhookRelay } from './relay.js';
 
 export interface TwilioWebhookDependencies {
@@ -25,8 +26,7 @@ export function twilioStatusWebhook({
     const url = `${publicUrl}${statusCallbackPath}${query}`;
     const signature = request.get('x-twilio-signature') ?? '';
     if (!isSignedByTwilio({ authToken, signature, url, params })) {
-      response.status(403).json({ error: 'the X-Twilio-Signature is missing or wrong' });
-      return;
+      throw new Problem('signature_invalid', { detail: 'the X-Twilio-Signature is missing or wrong' });
     }
     const owner = ownership.read(Object.fromEntries(new URLSearchParams(query)));
     const { MessageSid: objectId, MessageStatus: status } = params;

@@ -112,8 +112,11 @@ describe('an amount', () => {
     ['nobody knows', 'xxx', 422],
     ['the tenant does not take', 'gbp', 422],
     ['of four letters', 'usdt', 400],
-  ])('in a currency %s is refused', async (_name, currency, status) => {
-    expect((await api.post('/v1/quotes', quoteRequest({ currency }))).status).toBe(status);
+    ['that is no word', '<b>', 422],
+  ])('in a currency %s is refused, and not repeated', async (_name, currency, status) => {
+    const answer = await api.post('/v1/quotes', quoteRequest({ currency }));
+    expect(answer.status).toBe(status);
+    expect(answer.text).not.toContain(currency);
   });
 
   test.each([
@@ -234,6 +237,27 @@ describe('an Idempotency-Key', () => {
       status: 422,
       code: 'idempotency_conflict',
     });
+  });
+
+  test('with the same body in another order, or none for an empty one, is a repeat', async () => {
+    const key = randomBytes(8).toString('hex');
+    const { call, customer, purchase } = quoteRequest();
+    await quoteWith(key, { call, customer, purchase });
+    const turned = { purchase, customer: Object.fromEntries(Object.entries(customer).reverse()), call };
+    expect((await quoteWith(key, turned)).status).toBe(503);
+    expect((await quoteWith(key, { ...turned, call: [call] })).json).toMatchObject({
+      code: 'idempotency_conflict',
+    });
+    const headers = { 'idempotency-key': randomBytes(8).toString('hex') };
+    for (const body of [undefined, {}, undefined]) {
+      expect((await api.call('POST', `${checkoutPath}/cancel`, { body, headers })).status).toBe(503);
+    }
+  });
+
+  test('beside a body nested 3 * 10^4 deep is no harm', async () => {
+    const deep = '['.repeat(3e4) + ']'.repeat(3e4);
+    const headers = { 'idempotency-key': randomBytes(8).toString('hex') };
+    expect((await api.call('POST', '/v1/quotes', { body: deep, headers })).status).toBe(400);
   });
 
   test('of another tenant is another key', async () => {

@@ -216,7 +216,9 @@ describe("Twilio's status callback", () => {
       { signature: twilio.getExpectedTwilioSignature('x', publicUrl + path(), failed) },
     ],
   ])('is forbidden with %s', async (_name, changes) => {
-    expect((await report(failed, changes)).status).toBe(403);
+    const answer = await report(failed, changes);
+    expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
+    expect(answer.json).toMatchObject({ status: 403, code: 'signature_invalid' });
   });
 
   test.each(['host', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port'])(
