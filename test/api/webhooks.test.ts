@@ -114,6 +114,13 @@ describe("a webhook with Stripe's signature", () => {
     expect(answer.json).toMatchObject(unavailable);
   });
 
+  test.each(['2014-03-28', '2031-01-01.quercus', null, undefined])(
+    'counts in whatever API version it was written: %s',
+    async (api_version) => {
+      expect((await send(event({ api_version }))).json).toMatchObject(unavailable);
+    },
+  );
+
   test('above 256 KiB is too large, just below it is read', async () => {
     const large = JSON.stringify({ ...event(), filler: 'x'.repeat(256 * 1024) });
     expect((await send(large)).json).toMatchObject({ status: 413, code: 'body_too_large' });

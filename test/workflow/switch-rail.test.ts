@@ -7,12 +7,21 @@ describe.concurrent('switching to another rail', () => {
   it('shuts the open one first and goes on with the other', async ({ customer, world }) => {
     const id = await customer.begin();
     const waiting = await customer.reach(id, 'awaiting_wallet');
-    expect(waiting.allowed).toEqual(['cancel', 'rail:paymentLink']);
+    expect(waiting).toMatchObject({
+      allowed: ['cancel', 'rail:paymentLink'],
+      rails_left: ['paymentLink'],
+      next: { action: 'wait', retry_after_ms: 2_000 },
+    });
     expect((await customer.switchTo(id, 'paymentLink')).status).toBe(200);
     const onLink = await customer.reach(id, 'awaiting_link');
-    expect(onLink.allowed).toEqual(['cancel']);
+    expect(onLink).toMatchObject({
+      allowed: ['cancel'],
+      rails_left: [],
+      next: { action: 'wait', retry_after_ms: 5_000 },
+    });
     expect((await world.standIns.authorization(id)).status).toBe('canceled');
     await world.standIns.pay(id);
+    expect((await customer.reach(id, 'paid')).next).toEqual({ action: 'done' });
     expect(await customer.account(id, 'paid')).toEqual({
       reason: undefined,
       attempts: ['linkWallet ended (switched)', 'paymentLink paid'],
