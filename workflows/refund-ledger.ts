@@ -62,8 +62,10 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
   /** Signals so far that tell of a sum: each is a reason to read at once. */
   let told = 0;
 
-  /** Refunds of which a signal says that something became of them. */
+  /** Refunds of which a signal says that something became of them, and nobody could say what. */
   const toAsk = new Set(input.toAsk);
+  /** The last question about each refund. */
+  const asked = new Map<string, Promise<unknown>>();
   /** Runs that are being started, by refund: a repeated request is answered when the run can be read. */
   const starting = new Map<string, Promise<void>>();
   /** Refunds of this run of the ledger that go to Stripe without a person. */
@@ -88,8 +90,17 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     return isKnown(refundId) ? { startedBy: '', refundId } : undefined;
   }
 
-  /** Asks a refund's own run what became of it: anyone may signal that. False when nobody answered. */
-  async function whatBecameOf(refundId: string): Promise<boolean> {
+  /**
+   * Asks a refund's own run what became of it: anyone may signal that. One question after the other, or an older answer could
+   * come last. False when nobody answered.
+   */
+  function whatBecameOf(refundId: string): Promise<boolean> {
+    const answer = (asked.get(refundId) ?? Promise.resolve()).then(() => askRun(refundId));
+    asked.set(refundId, answer);
+    return answer;
+  }
+
+  async function askRun(refundId: string): Promise<boolean> {
     try {
       const status = await readRefundRun({ tenantId, refundId });
       const outcome = status && outcomeOf(status);
@@ -116,16 +127,14 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
   }
 
   /**
-   * Asks the runs of those that wait: whoever saw that one was denied may ask anew before this ledger is told of it. False:
-   * nothing was asked, so nothing can have come in between.
+   * Asks the runs of those that wait for a person: whoever saw that one was denied may ask anew before this ledger is told of
+   * it. False: nothing was asked, so nothing can have come in between.
    */
-  async function askPending(): Promise<boolean> {
-    const waiting = entries.filter(
-      ({ refundId, outcome }) => outcome === 'pending' && (!automatic.has(refundId) || asksOfAll()),
-    );
-    if (waiting.length === 0 || !patched('held-refunds-are-asked')) return false;
+  async function askHeld(): Promise<boolean> {
+    const held = entries.filter(({ refundId, outcome }) => outcome === 'pending' && !automatic.has(refundId));
+    if (held.length === 0 || !patched('held-refunds-are-asked')) return false;
     await Promise.all(
-      waiting.map(async ({ refundId }) => {
+      held.map(async ({ refundId }) => {
         // Whose run is only being started is not lost.
         if (asksOfAll()) await starting.get(refundId);
         await whatBecameOf(refundId);
@@ -191,8 +200,7 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
       await condition(() => onTheirWay(checkoutId) < travelling, 3_000);
       return letThrough(request, tries - 1, asked);
     }
-    if (verdict.kind !== 'automatic' && !asked && (await askPending()))
-      return letThrough(request, tries, true);
+    if (verdict.kind !== 'automatic' && !asked && (await askHeld())) return letThrough(request, tries, true);
     if (verdict.kind === 'refused') {
       throw ApplicationFailure.nonRetryable('refused by policy', verdict.code, facts);
     }
@@ -275,15 +283,20 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     },
   );
   // Anyone with access to Temporal may signal anything: what has not the right form is dropped.
-  setHandler(refundSettled, (message: { refundId?: unknown; outcome?: unknown } | undefined) => {
+  setHandler(refundSettled, async (message: { refundId?: unknown; outcome?: unknown } | undefined) => {
     const entry = entries.find((one) => one.refundId === message?.refundId);
     const outcome = refundOutcomes.find((one) => one === message?.outcome);
     if (!entry || !outcome) return;
     touchedAt = Date.now();
-    if (outcome === 'void' || asksOfAll()) toAsk.add(entry.refundId);
-    else entries = withOutcome(entries, entry.refundId, outcome);
     told++;
     toRead.set(entry.checkoutId, entry.paymentIntent);
+    if (!asksOfAll()) {
+      if (outcome === 'void') toAsk.add(entry.refundId);
+      else entries = withOutcome(entries, entry.refundId, outcome);
+      return;
+    }
+    const { refundId } = entry;
+    if (!(await CancellationScope.nonCancellable(() => whatBecameOf(refundId)))) toAsk.add(refundId);
   });
   setHandler(paymentRefunded, (message: { checkoutId?: unknown; paymentIntent?: unknown } | undefined) => {
     const { checkoutId, paymentIntent } = message ?? {};
@@ -303,9 +316,9 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
         touchedAt + keptMs - Date.now(),
       );
       if (toRead.size + toAsk.size === 0 && Date.now() >= touchedAt + keptMs) break;
-      const asked = await askAll();
+      const answered = await askAll();
       const read = await readNext();
-      if (asked && read) {
+      if (answered && read) {
         failures = 0;
         continue;
       }

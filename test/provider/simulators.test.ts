@@ -456,6 +456,14 @@ describe('payment intents and refunds', () => {
     });
   });
 
+  test('a refund in a currency of three decimals ends with 0', async () => {
+    const { id } = await stripe.paymentIntents.create({ amount: 20_000, currency: 'kwd' });
+    await stripe.paymentIntents.confirm(id, { payment_method: 'pm_card_visa' });
+    const odd = stripe.refunds.create({ payment_intent: id, amount: 1_234 });
+    expect(await refusal(odd)).toMatchObject({ statusCode: 400, param: 'amount' });
+    expect((await stripe.refunds.create({ payment_intent: id, amount: 1_230 })).amount).toBe(1_230);
+  });
+
   test('refunds add up to the charge at most, and a failed one gives its amount back', async () => {
     const { id } = await newIntent();
     await stripe.paymentIntents.confirm(id, { payment_method: 'pm_card_visa' });
