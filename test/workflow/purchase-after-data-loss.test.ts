@@ -2,6 +2,8 @@ import { expect, inject } from 'vitest';
 import { Caller } from '../support/world/caller.js';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { replayAll } from '../support/world/invariants.js';
+import { payLate } from '../support/world/late-money.js';
+import { until } from '../support/world/until.js';
 import { startWorld, type World } from '../support/world/world.js';
 
 const test = checkoutTest();
@@ -18,7 +20,7 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
   newCaller,
   world: lost,
 }) => {
-  const [onPage, denied, asked] = [newCaller(), newCaller(), newCaller()];
+  const [onPage, denied, asked, twice] = [newCaller(), newCaller(), newCaller(), newCaller()];
   const page = await onPage.begin({}, onlyLink);
   await onPage.reach(page, 'awaiting_link');
 
@@ -30,16 +32,25 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
   const wallet = await asked.begin();
   await asked.reach(wallet, 'awaiting_wallet');
 
+  const pages = await twice.begin({}, onlyLink);
+  await twice.reach(pages, 'awaiting_link');
+
   const session = async (id: string) => (await lost.standIns.session(id)).id;
-  const old = { page: await session(page), both: await session(both) };
+  const old = { page: await session(page), both: await session(both), pages: await session(pages) };
   // Nothing of the old system works from here on.
   await Promise.all([...lost.workers].map((worker) => worker.stop()));
+  await payLate(lost, pages);
   const workflowBundle = inject('workflowBundle');
   const temporalAddress = inject('temporalAddress');
   const world = await startWorld({ temporalAddress, workflowBundle, successorOf: lost });
   try {
     const isShut = async (id: string) => (await world.stripe.checkout.sessions.retrieve(id)).status;
-    const callers = [again(onPage, world), again(denied, world), again(asked, world)] as const;
+    const callers = [
+      again(onPage, world),
+      again(denied, world),
+      again(asked, world),
+      again(twice, world),
+    ] as const;
 
     expect(await callers[0].begin({}, onlyLink)).toBe(page);
     await callers[0].reach(page, 'awaiting_link');
@@ -62,13 +73,18 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
     expect(await world.standIns.approve(wallet, { grants: 'payment' })).toBe(true);
     await callers[2].reach(wallet, 'paid');
 
+    // The newest of two pages was paid: the other one cannot be paid as well.
+    expect(await callers[3].begin({}, onlyLink)).toBe(pages);
+    await callers[3].reach(pages, 'paid');
+    await until('the other page to be shut', async () => (await isShut(old.pages)) === 'expired');
+
     const { charges } = await world.standIns.ledger();
-    for (const id of [page, both, wallet])
+    for (const id of [page, both, wallet, pages])
       expect(charges.filter(({ metadata }) => metadata['vc_checkout'] === id)).toHaveLength(1);
     await replayAll(world, workflowBundle);
   } finally {
     await world.close();
     await lost.startWorker();
   }
-  for (const caller of [onPage, denied, asked]) caller.checkouts.clear();
+  for (const caller of [onPage, denied, asked, twice]) caller.checkouts.clear();
 });

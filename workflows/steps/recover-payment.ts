@@ -117,12 +117,29 @@ async function settleAll(
 ): Promise<boolean> {
   // Until Stripe has shown what became of them, nothing may be said.
   run.learn({ type: 'attention_needed', cause: 'run_lost' });
-  for (const rail of railsOf(run, left).map(seen)) {
-    if (await settleRail(run, rail, await shut(run, rail), 'no_response')) return true;
+  const rails = railsOf(run, left).map(seen);
+  for (const [index, rail] of rails.entries()) {
+    if (!(await settleRail(run, rail, await shut(run, rail), 'no_response'))) continue;
+    const rest = rails.slice(index + 1);
+    // Runs that found it paid before there was this way on ended with it.
+    if (rest.length > 0 && patched('shuts-the-rest')) for (const other of rest) await shutBeside(run, other);
+    return true;
   }
   // Without anything to shut, too: the end leads through here.
   run.learn({ type: 'closing', reason: 'no_response' });
   return false;
+}
+
+/** Shuts what was left open beside what the checkout was paid with. Money in it is a second payment. */
+async function shutBeside(run: CheckoutRun, rail: OpenRail): Promise<void> {
+  for (let reads = 0; ; reads++) {
+    const fact = await shut(run, rail);
+    if ((fact.kind === 'paid' || fact.kind === 'processing') && fact.paymentIntent !== undefined)
+      return run.noteOtherPayment(fact.paymentIntent);
+    // Anything but an answer that is missing is one: it is dead, or of no use to anybody but us, or not ours.
+    if (fact.kind !== 'open' && !(fact.kind === 'unprovable' && fact.cause === 'outcome_unknown')) return;
+    await awaitPaymentEvent(run, { reads, interruptible: false, pace: 'bank' });
+  }
 }
 
 function railsOf(run: CheckoutRun, { paymentIntents, sessions, authorization }: Instruments): OpenRail[] {
