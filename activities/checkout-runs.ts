@@ -16,17 +16,19 @@ export function isUnknownRun(error: unknown): boolean {
 }
 
 /** A checkout as Temporal has it. `broken`: closed, but not by its own end. `gone`: not there (any more). */
-export type CheckoutRunReading = ({ run: 'open' | 'ended' | 'broken' } & CheckoutMemo) | { run: 'gone' };
+export type CheckoutRunReading =
+  ({ run: 'open' | 'ended' | 'broken'; /** Epoch ms. */ startedAt: number } & CheckoutMemo) | { run: 'gone' };
 
 /** Reads what a checkout's run has published. Throws when Temporal does not answer. */
 export async function readCheckoutRun({ tenantId, checkoutId }: CheckoutRef): Promise<CheckoutRunReading> {
   const run = Context.current().client.workflow.getHandle(checkoutWorkflowId(tenantId, checkoutId));
   try {
-    const { status, memo } = await run.describe();
+    const { status, memo, startTime } = await run.describe();
     const { checkout, state } = (memo ?? {}) as Partial<CheckoutMemo>;
     if (!checkout || !state) return { run: 'gone' };
-    if (status.name === 'RUNNING' || status.name === 'PAUSED') return { run: 'open', checkout, state };
-    return { run: isTerminal(state.status) ? 'ended' : 'broken', checkout, state };
+    const reading = { checkout, state, startedAt: startTime.getTime() };
+    if (status.name === 'RUNNING' || status.name === 'PAUSED') return { run: 'open', ...reading };
+    return { run: isTerminal(state.status) ? 'ended' : 'broken', ...reading };
   } catch (error) {
     if (isUnknownRun(error)) return { run: 'gone' };
     throw error;

@@ -16,7 +16,7 @@ import {
   unmatchedPaymentWorkflowType,
 } from '../contracts/unmatched-payment.js';
 import { confirmationNumber, isTerminal } from '../domain/checkout-state.js';
-import type { LatePaymentFacts, LateRefundReason } from '../domain/late-payment.js';
+import { honouredPayment, type LatePaymentFacts, type LateRefundReason } from '../domain/late-payment.js';
 import { textLatePayment } from '../domain/say.js';
 import { retrieveAgentAuthorization } from '../providers/stripe/agent-authorizations.js';
 import {
@@ -31,6 +31,7 @@ import { readOwnPayment } from './charges.js';
 import { readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
 import { withVendorFailures } from './failures.js';
 import { senderOf, textOnce } from './messages.js';
+import { readLateRun } from './published-runs.js';
 import { createRefund, type RefundSubmission } from './refunds.js';
 import type { TenantWebhookDependencies } from './tenant-webhooks.js';
 import { adoptPayment } from './wallet.js';
@@ -107,8 +108,9 @@ export function createLatePaymentActivities(
       checkoutId,
       event,
     }: CheckoutRef & { event: PaymentEvent }): Promise<void> {
+      const before = (await readLateRun(tenantId, checkoutId))?.state;
       await Context.current().client.workflow.signalWithStart(unmatchedPaymentWorkflowType, {
-        ...unmatchedPaymentStart(tenantId, checkoutId),
+        ...unmatchedPaymentStart(tenantId, checkoutId, before),
         signal: paymentEventReceived,
         signalArgs: [event],
       });
@@ -200,6 +202,7 @@ async function checkoutFacts(ref: CheckoutRef): Promise<LatePaymentFacts['checko
     amount: checkout.amount,
     currency: checkout.currency,
     newerAttempt: await hasNewerAttempt(ref),
+    ...((await isHonouredBefore(ref, found.startedAt)) && { olderHonoured: true }),
     ...(checkout.startedBy === lostAttempt && { lost: true }),
   };
 }
@@ -209,8 +212,26 @@ async function hasNewerAttempt({ tenantId, checkoutId }: CheckoutRef): Promise<b
   const attempt = attemptOf(checkoutId);
   if (!attempt) return false;
   for (let next = attempt.number + 1; ; next++) {
-    const found = await readCheckoutRun({ tenantId, checkoutId: attemptId(attempt.purchase, next) });
+    const newer = { tenantId, checkoutId: attemptId(attempt.purchase, next) };
+    const found = await readCheckoutRun(newer);
     if (found.run === 'gone') return false;
-    if (found.run !== 'ended' || found.state.status === 'paid') return true;
+    if (found.run !== 'ended' || found.state.status === 'paid' || (await readHonoured(newer))) return true;
   }
+}
+
+/**
+ * Whether late money of an attempt before was kept after this one was begun, epoch ms. What was kept earlier is another
+ * purchase: nobody gets past it without saying that the caller buys the same thing again.
+ */
+async function isHonouredBefore({ tenantId, checkoutId }: CheckoutRef, startedAt: number): Promise<boolean> {
+  const { purchase = '', number = 1 } = attemptOf(checkoutId) ?? {};
+  for (let earlier = number - 1; earlier > 0; earlier--) {
+    const honoured = await readHonoured({ tenantId, checkoutId: attemptId(purchase, earlier) });
+    if (honoured && honoured.at > startedAt) return true;
+  }
+  return false;
+}
+
+async function readHonoured({ tenantId, checkoutId }: CheckoutRef) {
+  return honouredPayment((await readLateRun(tenantId, checkoutId))?.state);
 }

@@ -23,13 +23,13 @@ import { retrieveAgentAuthorization } from '../providers/stripe/agent-authorizat
 import { type ActivityDependencies, onAccount } from './accounts.js';
 import { type CheckoutRunReading, readCheckoutRun } from './checkout-runs.js';
 import type { Pace } from './pacer.js';
+import { readLateRun } from './published-runs.js';
 import { readRefundRun, type RefundRunReading } from './refund-runs.js';
 import { type LateRepairs, repairDone, Repairs, type SeenObject } from './reconcile-repairs.js';
 import {
   chargeOf,
   lateFacts,
   paymentStatus,
-  readLateRun,
   readLedgerSum,
   refundRunFacts,
   refundStatus,
@@ -181,7 +181,11 @@ export class ObjectReconciler {
     if (refundId !== undefined) {
       const atStripe = refundStatus(refund);
       const verdict = isLateRefundId(refundId)
-        ? judgeLateRefund(atStripe, lateFacts(late, intent.id))
+        ? judgeLateRefund(
+            atStripe,
+            lateFacts(late, intent.id),
+            charge.amount_refunded >= charge.amount_captured,
+          )
         : judgeRefund(atStripe, refundRunFacts(await readRefundRun({ tenantId: this.#tenantId, refundId })));
       if (verdict) {
         const object = { type: 'refund', id: refund.id, status: refund.status ?? 'pending' } as const;

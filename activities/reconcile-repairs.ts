@@ -8,7 +8,11 @@ import {
 } from '../contracts/payment-event.js';
 import type { ReconciledObject } from '../contracts/reconciliation.js';
 import { refundWorkflowId } from '../contracts/refund.js';
-import { isLateRefundId, unmatchedPaymentWorkflowId } from '../contracts/unmatched-payment.js';
+import {
+  isLateRefundId,
+  paymentOfLateRefund,
+  unmatchedPaymentWorkflowId,
+} from '../contracts/unmatched-payment.js';
 import type { Repair } from '../domain/reconcile.js';
 import type { Owner } from '../providers/stripe/ownership.js';
 import { type ActivityDependencies, onceOnAccount } from './accounts.js';
@@ -59,11 +63,11 @@ export class Repairs {
     const { tenantId, checkoutId, refundId = '' } = owner;
     const ref = { tenantId, checkoutId };
     /** The same for the same news, so that a run takes it once. */
-    const event = (kind: PaymentEventKind): PaymentEvent => ({
+    const event = (kind: PaymentEventKind, objectId = id): PaymentEvent => ({
       v: 1,
       id: `reconcile:${id}:${status}`,
       kind,
-      objectId: id,
+      objectId,
     });
     const ofPayment = status === 'processing' ? 'payment.processing' : 'payment.succeeded';
     switch (repair) {
@@ -77,7 +81,10 @@ export class Repairs {
         return (await this.#late.restoreCheckout({ ...ref, ...paymentIntent })).restored;
       }
       case 'report_late_payment':
-        await this.#late.reportLatePayment({ ...ref, event: event(ofPayment) });
+        await this.#late.reportLatePayment({
+          ...ref,
+          event: event(ofPayment, type === 'refund' ? paymentOfLateRefund(refundId) : id),
+        });
         return true;
       case 'cancel_payment': {
         await this.#pace();

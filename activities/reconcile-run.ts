@@ -5,7 +5,8 @@ import { unmatchedPaymentWorkflowId } from '../contracts/unmatched-payment.js';
 import type { DifferenceKind } from '../domain/reconcile.js';
 import { readCheckoutRun } from './checkout-runs.js';
 import type { ObjectReconciler } from './reconcile-object.js';
-import { idInWorkflow, readLateRun } from './reconciliation-facts.js';
+import { readLateRun } from './published-runs.js';
+import { idInWorkflow } from './reconciliation-facts.js';
 import { readRefundRun } from './refund-runs.js';
 
 const hour = 3_600_000;

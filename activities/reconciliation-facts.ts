@@ -1,38 +1,10 @@
-import { Context } from '@temporalio/activity';
 import type Stripe from 'stripe';
 import { type RefundLedgerMemo, refundLedgerWorkflowId } from '../contracts/refund.js';
-import { type UnmatchedPaymentMemo, unmatchedPaymentWorkflowId } from '../contracts/unmatched-payment.js';
 import type { LatePaymentState } from '../domain/late-payment.js';
 import type { PaymentFacts, RefundAtStripe, RefundRunFacts, RunFacts } from '../domain/reconcile.js';
-import { type CheckoutRunReading, isUnknownRun } from './checkout-runs.js';
+import type { CheckoutRunReading } from './checkout-runs.js';
+import { readPublished } from './published-runs.js';
 import type { RefundRunReading } from './refund-runs.js';
-
-export interface PublishedRun<Memo> {
-  open: boolean;
-  memo: Partial<Memo>;
-}
-
-/** What a run shows, open or closed; undefined when Temporal does not know it. */
-async function readPublished<Memo>(workflowId: string): Promise<PublishedRun<Memo> | undefined> {
-  try {
-    const { status, memo } = await Context.current().client.workflow.getHandle(workflowId).describe();
-    return {
-      open: status.name === 'RUNNING' || status.name === 'PAUSED',
-      memo: (memo ?? {}) as Partial<Memo>,
-    };
-  } catch (error) {
-    if (isUnknownRun(error)) return undefined;
-    throw error;
-  }
-}
-
-export async function readLateRun(
-  tenantId: string,
-  checkoutId: string,
-): Promise<{ open: boolean; state: LatePaymentState } | undefined> {
-  const run = await readPublished<UnmatchedPaymentMemo>(unmatchedPaymentWorkflowId(tenantId, checkoutId));
-  return run && { open: run.open, state: run.memo.state ?? { version: 0, payments: [] } };
-}
 
 /** What a customer's ledger shows as given back of a checkout, minor units. */
 export async function readLedgerSum(

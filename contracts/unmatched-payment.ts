@@ -1,5 +1,5 @@
 import { defineQuery } from '@temporalio/workflow';
-import type { LatePaymentState } from '../domain/late-payment.js';
+import { latePaymentStatus, type LatePaymentState } from '../domain/late-payment.js';
 import { checkoutTaskQueue } from './checkout.js';
 import { latePaymentAttribute, tenantIdAttribute } from './search-attributes.js';
 
@@ -15,6 +15,8 @@ export interface UnmatchedPaymentInput {
   v: 1;
   tenantId: string;
   checkoutId: string;
+  /** What the run before this one had published: it goes on from there. */
+  before?: LatePaymentState;
 }
 
 /** The memo of a run. */
@@ -22,17 +24,21 @@ export interface UnmatchedPaymentMemo {
   state: LatePaymentState;
 }
 
-/** How a run is started, by whoever meets such a payment first. The payment itself comes as the signal `paymentEventReceived`. */
-export function unmatchedPaymentStart(tenantId: string, checkoutId: string) {
+/**
+ * How a run is started, by whoever meets such a payment first. The payment itself comes as the signal `paymentEventReceived`.
+ * `before`: what the last run shows, if there was one; without it, what it had decided would be forgotten.
+ */
+export function unmatchedPaymentStart(tenantId: string, checkoutId: string, before?: LatePaymentState) {
+  const state = before ?? { version: 0, payments: [] };
   return {
     workflowId: unmatchedPaymentWorkflowId(tenantId, checkoutId),
     taskQueue: checkoutTaskQueue,
-    args: [{ v: 1, tenantId, checkoutId }] as [UnmatchedPaymentInput],
+    args: [{ v: 1, tenantId, checkoutId, ...(before && { before }) }] as [UnmatchedPaymentInput],
     workflowTaskTimeout: 2_000,
-    memo: { state: { version: 0, payments: [] } } satisfies UnmatchedPaymentMemo,
+    memo: { state } satisfies UnmatchedPaymentMemo,
     typedSearchAttributes: [
       { key: tenantIdAttribute, value: tenantId },
-      { key: latePaymentAttribute, value: 'examining' },
+      { key: latePaymentAttribute, value: latePaymentStatus(state) },
     ],
     staticSummary: `Money for ${checkoutId} that nobody waits for`,
     priority: { priorityKey: 2, fairnessKey: tenantId },
@@ -48,6 +54,11 @@ export function lateRefundId(paymentIntent: string): string {
 
 export function isLateRefundId(refundId: string): boolean {
   return refundId.startsWith(prefix);
+}
+
+/** The payment that the late refund with this id gives back. */
+export function paymentOfLateRefund(refundId: string): string {
+  return refundId.slice(prefix.length);
 }
 
 export const unmatchedPaymentStatus = defineQuery<LatePaymentState>('status');

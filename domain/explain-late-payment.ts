@@ -2,7 +2,7 @@ import type { LatePayment, LatePaymentState, LateRefundReason } from './late-pay
 import { formatMoney } from './money.js';
 
 const reasons: Record<LateRefundReason, string> = {
-  second_payment: 'the checkout has another payment',
+  second_payment: 'the purchase has another payment',
   newer_attempt: 'the same purchase was tried again meanwhile',
   amount_differs: 'it is not the amount that was agreed to',
   policy: "it came after the end, and the tenant's policy says so",

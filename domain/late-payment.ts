@@ -29,6 +29,8 @@ export interface LatePaymentFacts {
         run: 'ended';
         paidBy?: string;
         newerAttempt: boolean;
+        /** Late money of an earlier attempt at the same purchase was honoured after this one was begun. */
+        olderHonoured?: boolean;
         /** Nothing is known of how it ended: its run was lost. */
         lost?: boolean;
       } & Money);
@@ -69,6 +71,7 @@ export function judgeLatePayment(
   if (checkout.paidBy !== undefined || otherHonoured) return { kind: 'refund', because: 'second_payment' };
   // It may well be what the lost run was paid with: money that was agreed to is not given back on a guess.
   if (checkout.lost) return { kind: 'honour' };
+  if (checkout.olderHonoured) return { kind: 'refund', because: 'second_payment' };
   if (checkout.newerAttempt) return { kind: 'refund', because: 'newer_attempt' };
   if (payment.amount !== checkout.amount || payment.currency !== checkout.currency)
     return { kind: 'refund', because: 'amount_differs' };
@@ -103,6 +106,12 @@ export function withLatePayment(state: LatePaymentState, payment: LatePayment): 
   if (before?.status === payment.status && before.refund === payment.refund) return state;
   const others = state.payments.filter((one) => one !== before);
   return { version: state.version + 1, payments: [...others, payment] };
+}
+
+/** What ops find the run by: a payment that waits for a person is never hidden by another one. */
+export function latePaymentStatus({ payments }: LatePaymentState): LatePaymentStatus | 'examining' {
+  const waits = payments.some(({ status }) => status === 'needs_attention');
+  return waits ? 'needs_attention' : (payments.at(-1)?.status ?? 'examining');
 }
 
 /** The payment that a checkout without one of its own was honoured with. */

@@ -166,17 +166,24 @@ export function judgeRefund(atStripe: RefundAtStripe, run: RefundRunFacts): Verd
   return { kind: 'refund_needs_attention', repair: 'none' };
 }
 
-/** The refund of a late payment, against what the run for late payments says of it. */
-export function judgeLateRefund(atStripe: RefundAtStripe, late: PaymentFacts['late']): Verdict | undefined {
-  if (late?.status === undefined) return undefined;
+/**
+ * The refund of a late payment, against what the run for late payments says of it. `refunded`: nothing is left of the payment,
+ * however that came.
+ */
+export function judgeLateRefund(
+  atStripe: RefundAtStripe,
+  late: PaymentFacts['late'],
+  refunded: boolean,
+): Verdict | undefined {
+  // Whoever looks into the payment finds the refund, and what became of it.
+  const report: Verdict = { kind: 'refund_not_noticed', repair: 'report_late_payment' };
+  if (late?.status === undefined) return atStripe === 'failed' && !refunded ? report : undefined;
   const told: Partial<Record<RefundAtStripe, readonly LatePaymentStatus[]>> = {
     succeeded: ['refunded', 'needs_attention'],
     failed: ['needs_attention'],
   };
   if (told[atStripe]?.includes(late.status) ?? true) return undefined;
-  return late.open
-    ? { kind: 'refund_not_noticed', repair: 'wake_refund' }
-    : { kind: 'late_payment_needs_attention', repair: 'none' };
+  return late.open ? { kind: 'refund_not_noticed', repair: 'wake_refund' } : report;
 }
 
 const minute = 60_000;

@@ -98,14 +98,27 @@ export function createCheckoutOperations({ client, tokens, announces, livemode }
     return state !== 'open';
   }
 
-  /** The attempt before may have been paid late, after the quote for this one was given. */
-  async function requireUnpaidBefore(tenant: Tenant, { checkout_id, after }: Quote): Promise<void> {
-    const { purchase, number = 1 } = attemptOf(checkout_id) ?? {};
-    if (purchase === undefined || number === 1) return;
-    const before = attemptId(purchase, number - 1);
-    if (before === after) return;
-    if (honouredPayment(await readLatePayments(client, tenant.id, before)))
-      throw new Problem('already_paid', { checkout_id: before });
+  /**
+   * An attempt before may have been paid late, after the quote for this one was given. Asked before the start and once more
+   * after it: late money is published and then looks for newer attempts, so one of the two sees the other. What was started
+   * meanwhile is stopped.
+   */
+  async function requireUnpaidBefore(tenant: Tenant, { checkout_id, after = '' }: Quote): Promise<void> {
+    const { purchase = '', number = 1 } = attemptOf(checkout_id) ?? {};
+    const boughtBefore = attemptOf(after)?.number ?? 0;
+    const earlier = Array.from({ length: Math.max(0, number - 1 - boughtBefore) }, (_, back) =>
+      attemptId(purchase, number - 1 - back),
+    );
+    const late = await Promise.all(earlier.map((id) => readLatePayments(client, tenant.id, id)));
+    const paid = earlier.find((_, index) => honouredPayment(late[index]));
+    if (paid === undefined) return;
+    await update(tenant, checkout_id, cancelCheckout, { args: [{}], updateId: 'cancel' }).catch(
+      (error: unknown) => {
+        // It is being paid: too late to stop it, and whoever asks is to know of the other payment.
+        if (!(error instanceof Problem && error.code === 'payment_in_flight')) throw error;
+      },
+    );
+    throw new Problem('already_paid', { checkout_id: paid });
   }
 
   return {
@@ -143,6 +156,7 @@ export function createCheckoutOperations({ client, tokens, announces, livemode }
       const unanswered = async (): Promise<Outcome | undefined> => {
         const memo = await readCheckout(client, tenant.id, quote.checkout_id);
         if (!memo) return undefined;
+        await requireUnpaidBefore(tenant, quote);
         return memo.checkout.startedBy === input.requestId
           ? { repeated: false, memo }
           : repeat(tenant, quote);
@@ -151,6 +165,7 @@ export function createCheckoutOperations({ client, tokens, announces, livemode }
         try {
           const answer = await answered(deadlineMs);
           const first = answer.requestId === input.requestId && answer.startedBy === input.requestId;
+          await requireUnpaidBefore(tenant, quote);
           if (!first) return await repeat(tenant, quote);
           return { repeated: false, memo: { ...startOptions.memo, state: answer.state } };
         } catch (error) {

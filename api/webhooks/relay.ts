@@ -8,18 +8,12 @@ import {
   paymentEventReceived,
 } from '../../contracts/payment-event.js';
 import { paymentRefunded, refundLedgerWorkflowType, refundWorkflowId } from '../../contracts/refund.js';
-import {
-  isLateRefundId,
-  unmatchedPaymentStart,
-  unmatchedPaymentWorkflowId,
-  unmatchedPaymentWorkflowType,
-} from '../../contracts/unmatched-payment.js';
+import { isLateRefundId, paymentOfLateRefund } from '../../contracts/unmatched-payment.js';
 import { isTerminal } from '../../domain/checkout-state.js';
 import { honouredPayment } from '../../domain/late-payment.js';
 import type { Owner } from '../../providers/stripe/ownership.js';
 import type { refundLedger } from '../../workflows/refund-ledger.js';
-import type { unmatchedPayment } from '../../workflows/unmatched-payment.js';
-import { readLatePayments } from '../checkouts/late-payments.js';
+import { readLatePayments, reportLatePayment } from '../checkouts/late-payments.js';
 import { readCheckout } from '../checkouts/store.js';
 import { Recent } from '../idempotency.js';
 import { refundLedgerStart } from '../../contracts/refund-ledger-start.js';
@@ -60,11 +54,25 @@ export class WebhookRelay {
     const { tenantId, checkoutId, refundId } = owner;
     const ofRefund = event.kind.startsWith('refund.');
     if (ofRefund !== (refundId !== undefined)) return 'ignored';
+    if (refundId !== undefined && isLateRefundId(refundId))
+      return this.#ofLateRefund(owner, event, paymentOfLateRefund(refundId));
     const workflowId = runOf(owner);
     return this.#once(`${workflowId} ${event.id}`, async () => {
       if (!ofRefund && (await this.#isToldAlready(owner, event, workflowId))) return 'duplicate';
       if (await this.#signal(workflowId, event)) return 'signaled';
       return ofRefund ? 'ignored' : this.#afterTheEnd(tenantId, checkoutId, event);
+    });
+  }
+
+  /**
+   * News of a refund that was made because its payment came late. Whoever looks after that payment reads it: where the run
+   * has been stopped or has ended, a new one does, or nobody would hear that a bank returned the money.
+   */
+  #ofLateRefund({ tenantId, checkoutId }: Owner, event: PaymentEvent, objectId: string): Promise<Effect> {
+    return this.#once(`late ${checkoutId} ${event.id}`, async () => {
+      const news: PaymentEvent = { ...event, kind: 'payment.succeeded', objectId };
+      await reportLatePayment(this.#client, tenantId, checkoutId, news);
+      return 'signaled';
     });
   }
 
@@ -176,24 +184,15 @@ export class WebhookRelay {
     if (!moneyKinds.includes(event.kind)) return 'ignored';
     const memo = await readCheckout(this.#client, tenantId, checkoutId);
     if (memo && isTerminal(memo.state.status) && isKnown(memo, event)) return 'duplicate';
-    const started = this.#client.withDeadline(Date.now() + readDeadlineMs, () =>
-      this.#client.workflow.signalWithStart<typeof unmatchedPayment, [PaymentEvent]>(
-        unmatchedPaymentWorkflowType,
-        { ...unmatchedPaymentStart(tenantId, checkoutId), signal: paymentEventReceived, signalArgs: [event] },
-      ),
-    );
-    await started.catch(() => {
-      throw temporalUnavailable();
-    });
+    await reportLatePayment(this.#client, tenantId, checkoutId, event);
     return 'signaled';
   }
 }
 
 /** The run that waits for what happens to an object. */
 function runOf({ tenantId, checkoutId, refundId }: Owner): string {
-  if (refundId === undefined) return checkoutWorkflowId(tenantId, checkoutId);
-  return isLateRefundId(refundId)
-    ? unmatchedPaymentWorkflowId(tenantId, checkoutId)
+  return refundId === undefined
+    ? checkoutWorkflowId(tenantId, checkoutId)
     : refundWorkflowId(tenantId, refundId);
 }
 

@@ -59,6 +59,13 @@ describe('a payment that no open run waits for', () => {
       { kind: 'refund', because: 'newer_attempt' },
     ],
     [
+      'an earlier attempt was honoured since',
+      paid(),
+      ended({ olderHonoured: true }),
+      'honour',
+      { kind: 'refund', because: 'second_payment' },
+    ],
+    [
       'the run was lost, and a later one paid',
       paid(),
       ended({ newerAttempt: true, lost: true }),
@@ -131,7 +138,7 @@ describe('what is published of late payments', () => {
   test('is explained in plain English, with what must be looked at', () => {
     const explained = (changes: Partial<LatePayment>) =>
       explainLatePayments('co_1', withLatePayment(none, payment(changes)), { repeated: 0, invalid: 2 });
-    expect(explained({ because: 'second_payment' })).toContain('the checkout has another payment');
+    expect(explained({ because: 'second_payment' })).toContain('the purchase has another payment');
     expect(explained({ status: 'honoured' })).toContain('$49.00 (pi_1) came after the end and was honoured');
     expect(explained({ status: 'needs_attention', attention: 'its holder disputes it' })).toContain(
       'needs a person: its holder disputes it',

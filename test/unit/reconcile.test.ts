@@ -162,18 +162,25 @@ describe('a refund', () => {
     expect(judgeRefundRun({ run: 'gone' })).toBeUndefined();
   });
 
+  const report = 'refund_not_noticed report_late_payment';
   test.each<
     [Parameters<typeof judgeLateRefund>[0], Parameters<typeof judgeLateRefund>[1], string | undefined]
   >([
+    ['failed', { open: false }, report],
+    ['pending', undefined, undefined],
     ['pending', { open: true, status: 'refunding' }, undefined],
     ['succeeded', { open: true, status: 'refunding' }, wake],
     ['succeeded', { open: true, status: 'refunded' }, undefined],
     ['failed', { open: true, status: 'refunded' }, wake],
-    ['failed', { open: false, status: 'refunded' }, 'late_payment_needs_attention none'],
+    ['failed', { open: false, status: 'refunded' }, report],
     ['failed', { open: true, status: 'needs_attention' }, undefined],
-    ['failed', undefined, undefined],
+    ['failed', undefined, report],
   ])('of late money that %s at Stripe, with a run that says %j', (atStripe, late, expected) => {
-    expect(short(judgeLateRefund(atStripe, late))).toBe(expected);
+    expect(short(judgeLateRefund(atStripe, late, false))).toBe(expected);
+  });
+
+  test('of late money that failed at Stripe is no news where a person has given it back since', () => {
+    expect(judgeLateRefund('failed', undefined, true)).toBeUndefined();
   });
 });
 

@@ -1,6 +1,6 @@
 import { getExternalWorkflowHandle, patched } from '@temporalio/workflow';
 import type { LatePaymentExamination } from '../../activities/late-payments.js';
-import type { RefundSubmission } from '../../activities/refunds.js';
+import type { RefundReading } from '../../activities/refunds.js';
 import { checkoutWorkflowId } from '../../contracts/checkout.js';
 import { failureTypes } from '../../contracts/failures.js';
 import { type PaymentEvent, paymentEventReceived } from '../../contracts/payment-event.js';
@@ -15,7 +15,7 @@ import {
   restoreCheckout,
   textLatePayment,
 } from './effects.js';
-import { nextReading, type RefundInHand, submitUntilKnown, watchMs } from './refund-in-hand.js';
+import { lookUp, nextReading, type RefundInHand, submitUntilKnown, watchMs } from './refund-in-hand.js';
 import type { UnmatchedRun } from './unmatched-run.js';
 
 type Paid = Extract<LatePaymentExamination['facts']['payment'], { kind: 'paid' }>;
@@ -26,41 +26,81 @@ export async function settleLatePayment(run: UnmatchedRun, event: PaymentEvent):
   let claimed = false;
   for (let reads = 0; ; reads++) {
     const examined = await examine(run, event, waiting);
-    if (!examined) return;
+    if (!examined) return run.letGo(event);
     const { paymentIntent, facts } = examined;
     if (!claimed && !run.claim(paymentIntent)) return;
     claimed = true;
+    const earlier = run.takenOver(paymentIntent);
+    // Settled long ago: what was bought since says nothing about it.
+    if (earlier?.status === 'honoured') return linger(waiting);
     const verdict = judgeLatePayment(paymentIntent, facts, run.honouredOther(paymentIntent));
     switch (verdict.kind) {
       case 'nothing':
-        return;
+        return (await wasGivenBack(run, event, examined, waiting))
+          ? undefined
+          : run.letGo(event, paymentIntent);
       case 'hand_over':
-        if (await handOver(run, event, paymentIntent)) return;
+        if (await handOver(run, event, paymentIntent)) return run.letGo(event, paymentIntent);
         break;
       case 'restore':
-        if (await restore(run, paymentIntent)) return;
+        if (await restore(run, paymentIntent)) return run.letGo(event, paymentIntent);
         break;
       case 'wait':
         break;
       case 'disputed':
         note(run, examined, { status: 'needs_attention', attention: 'its holder disputes it' });
-        return linger(waiting);
+        return awaitPerson(run, event, waiting);
       case 'honour':
-        note(run, examined, { status: 'honoured' });
-        tellCaller(run, examined, 'honour', false);
-        return linger(waiting);
+        return honour(run, event, examined, waiting);
       case 'refund':
-        return giveLatePaymentBack(run, examined, verdict.because, waiting);
+        return giveLatePaymentBack(run, event, examined, verdict.because, waiting);
     }
     await awaitPaymentEvent(waiting, { reads, interruptible: false, pace: 'bank' });
   }
 }
 
+/**
+ * Keeps the payment. Published first and looked at once more: whoever starts the same purchase again looks the other way
+ * round, so one of the two sees the other.
+ */
+async function honour(
+  run: UnmatchedRun,
+  event: PaymentEvent,
+  examined: LatePaymentExamination,
+  waiting: WaitingRun,
+): Promise<void> {
+  const { paymentIntent } = examined;
+  const news = publish(run, examined, { status: 'honoured' });
+  if (patched('honoured-then-looked-again')) {
+    const again = await examine(run, event, waiting);
+    const verdict = again && judgeLatePayment(paymentIntent, again.facts, run.honouredOther(paymentIntent));
+    if (verdict?.kind === 'refund') {
+      return giveLatePaymentBack(run, event, again ?? examined, verdict.because, waiting);
+    }
+  }
+  if (news) announce(run, examined, news);
+  tellCaller(run, examined, 'honour', false);
+  return linger(waiting);
+}
+
 /** Keeps what was decided in this run, so that a further payment of the same checkout is judged by it. */
 async function linger(waiting: WaitingRun): Promise<void> {
   const deadlineAt = Date.now() + watchMs;
-  const patience = { deadlineAt, reads: 0, interruptible: false, pace: 'aftermath' } as const;
-  while (Date.now() < deadlineAt) await awaitPaymentEvent(waiting, patience);
+  while (Date.now() < deadlineAt) await awaitPaymentEvent(waiting, lingering(deadlineAt));
+}
+
+const lingering = (deadlineAt: number) =>
+  ({ deadlineAt, reads: 0, interruptible: false, pace: 'aftermath' }) as const;
+
+/** As `linger`, for what only a person can settle: with all news, Stripe is asked whether they have given it back. */
+async function awaitPerson(run: UnmatchedRun, event: PaymentEvent, waiting: WaitingRun): Promise<void> {
+  const deadlineAt = Date.now() + watchMs;
+  while (Date.now() < deadlineAt) {
+    await awaitPaymentEvent(waiting, lingering(deadlineAt));
+    if (!patched('attention-reads-again')) continue;
+    const again = await examine(run, event, waiting);
+    if (again && isGivenBack(again)) return note(run, again, { status: 'refunded' });
+  }
 }
 
 /** The payment behind the event; undefined when there is none of ours. Asked until Stripe answers. */
@@ -117,23 +157,53 @@ function paidIn({ facts }: LatePaymentExamination): Paid {
   return facts.payment;
 }
 
+/** Nothing of it is captured any more, whoever gave it back. */
+function isGivenBack({ facts: { payment } }: LatePaymentExamination): boolean {
+  return payment.kind === 'paid' && payment.refunded >= payment.amount;
+}
+
+/** What of it is not given back; before the refund of a run that was stopped, where there is one. */
+function sumOf(run: UnmatchedRun, examined: LatePaymentExamination): number {
+  const { amount, refunded } = paidIn(examined);
+  const known = run.state.payments.find((one) => one.paymentIntent === examined.paymentIntent);
+  return known?.amount ?? (amount > refunded ? amount - refunded : amount);
+}
+
+/** Publishes what becomes of the payment; undefined when that is no news. */
+function publish(
+  run: UnmatchedRun,
+  examined: LatePaymentExamination,
+  what: Pick<LatePayment, 'status'> & Partial<LatePayment>,
+): LatePayment | undefined {
+  const { paymentIntent } = examined;
+  const { because } = run.state.payments.find((one) => one.paymentIntent === paymentIntent) ?? {};
+  const payment: LatePayment = {
+    paymentIntent,
+    amount: sumOf(run, examined),
+    currency: paidIn(examined).currency,
+    ...(because && { because }),
+    at: Date.now(),
+    ...what,
+  };
+  return run.learn(payment) ? payment : undefined;
+}
+
+function announce(
+  run: UnmatchedRun,
+  { announce: wanted, livemode }: LatePaymentExamination,
+  news: LatePayment,
+): void {
+  if (wanted) void announceLatePayment(run.input, news, livemode);
+}
+
 /** Publishes what becomes of the payment, and tells the tenant's own system. */
 function note(
   run: UnmatchedRun,
   examined: LatePaymentExamination,
   what: Pick<LatePayment, 'status'> & Partial<LatePayment>,
 ): void {
-  const { amount, currency, refunded } = paidIn(examined);
-  const { paymentIntent, announce, livemode } = examined;
-  const payment: LatePayment = {
-    paymentIntent,
-    amount: amount - refunded,
-    currency,
-    at: Date.now(),
-    ...what,
-  };
-  const news = run.learn(payment);
-  if (news && announce) void announceLatePayment(run.input, payment, livemode);
+  const news = publish(run, examined, what);
+  if (news) announce(run, examined, news);
 }
 
 function tellCaller(
@@ -149,48 +219,101 @@ function tellCaller(
   void textLatePayment(notice).catch(() => undefined);
 }
 
-async function giveLatePaymentBack(
-  run: UnmatchedRun,
+/** The refund of a payment that came late, with how it is sent. */
+function refundInHand(
+  { input: { tenantId, checkoutId } }: UnmatchedRun,
   examined: LatePaymentExamination,
   because: LateRefundReason,
-  waiting: WaitingRun,
-): Promise<void> {
+  { inbox }: WaitingRun,
+): RefundInHand {
   const { paymentIntent } = examined;
-  const { tenantId, checkoutId } = run.input;
   const { amount, refunded } = paidIn(examined);
   const ref = { tenantId, checkoutId, paymentIntent };
-  const inHand: RefundInHand = {
-    inbox: waiting.inbox,
+  return {
+    inbox,
     nextReadAt: undefined,
     waits: 0,
     ref: { ...ref, refundId: lateRefundId(paymentIntent) },
     submit: (attempt) => refundLatePayment({ ...ref, amount: amount - refunded, because, attempt }),
     uncertain: () => undefined,
   };
+}
+
+async function giveLatePaymentBack(
+  run: UnmatchedRun,
+  event: PaymentEvent,
+  examined: LatePaymentExamination,
+  because: LateRefundReason,
+  waiting: WaitingRun,
+): Promise<void> {
+  const inHand = refundInHand(run, examined, because, waiting);
   const noted = (what: Pick<LatePayment, 'status'> & Partial<LatePayment>) =>
     note(run, examined, { because, ...what });
-
+  // The run before this one may have made it, and the bank may have returned it.
+  const made = run.takenOver(examined.paymentIntent) && (await lookUp(inHand));
+  if (made) return followRefund(run, event, examined, inHand, made);
   noted({ status: 'refunding' });
   tellCaller(run, examined, 'refund', because === 'second_payment');
-  let reading: RefundSubmission = await submitUntilKnown(inHand);
-  if (reading.kind === 'rejected') {
-    noted({ status: 'needs_attention', attention: `Stripe refused the refund (${reading.failureReason})` });
-    return linger(waiting);
+  const submission = await submitUntilKnown(inHand);
+  if (submission.kind === 'rejected') {
+    noted({
+      status: 'needs_attention',
+      attention: `Stripe refused the refund (${submission.failureReason})`,
+    });
+    return awaitPerson(run, event, waiting);
   }
-  const { refund } = reading;
+  return followRefund(run, event, examined, inHand, submission);
+}
+
+/**
+ * For money of which nothing is left: a run that was stopped, or reset by ops, may have given it back as late, and its refund
+ * is followed on. False when it is none of this run's doing.
+ */
+async function wasGivenBack(
+  run: UnmatchedRun,
+  event: PaymentEvent,
+  examined: LatePaymentExamination,
+  waiting: WaitingRun,
+): Promise<boolean> {
+  if (!isGivenBack(examined) || isOwn(examined) || !patched('late-refund-followed-on')) return false;
+  const earlier = run.takenOver(examined.paymentIntent);
+  const inHand = refundInHand(run, examined, earlier?.because ?? 'policy', waiting);
+  const made = await lookUp(inHand);
+  if (made) await followRefund(run, event, examined, inHand, made);
+  else if (earlier) note(run, examined, { status: 'refunded' });
+  return made !== undefined || earlier !== undefined;
+}
+
+/** The checkout was paid with it. */
+function isOwn({ facts: { checkout }, paymentIntent }: LatePaymentExamination): boolean {
+  return checkout.run === 'ended' && checkout.paidBy === paymentIntent;
+}
+
+/** Follows a refund that Stripe has until nothing more is expected of it. */
+async function followRefund(
+  run: UnmatchedRun,
+  event: PaymentEvent,
+  examined: LatePaymentExamination,
+  inHand: RefundInHand,
+  first: RefundReading,
+): Promise<void> {
+  let reading = first;
+  const { refund } = first;
+  if (reading.kind === 'pending') note(run, examined, { status: 'refunding' });
   while (reading.kind === 'pending') reading = await nextReading(inHand, reading);
-  if (reading.kind === 'refunded') noted({ status: 'refunded', refund });
+  if (reading.kind === 'refunded') note(run, examined, { status: 'refunded', refund });
   const until = Date.now() + watchMs;
   while (reading.kind === 'refunded' && Date.now() < until) {
     reading = await nextReading(inHand, reading, until);
   }
-  if (reading.kind === 'failed') {
-    noted({
-      status: 'needs_attention',
-      refund,
-      attention: `the bank returned the refund (${reading.failureReason})`,
-    });
-    // A further payment must not make people forget this one.
-    if (patched('returned-refund-stays')) await linger(waiting);
-  }
+  if (reading.kind !== 'failed') return;
+  // Somebody has given it back another way since.
+  if (first.kind === 'failed' && isGivenBack(examined)) return note(run, examined, { status: 'refunded' });
+  note(run, examined, {
+    status: 'needs_attention',
+    refund,
+    attention: `the bank returned the refund (${reading.failureReason})`,
+  });
+  // A further payment must not make people forget this one.
+  if (patched('returned-refund-stays')) await awaitPerson(run, event, inHand);
 }

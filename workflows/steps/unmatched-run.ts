@@ -1,4 +1,5 @@
 import {
+  patched,
   setCurrentDetails,
   setDefaultSignalHandler,
   setHandler,
@@ -17,6 +18,7 @@ import { explainLatePayments } from '../../domain/explain-late-payment.js';
 import {
   honouredPayment,
   type LatePayment,
+  latePaymentStatus,
   type LatePaymentState,
   withLatePayment,
 } from '../../domain/late-payment.js';
@@ -28,15 +30,20 @@ const maxObjects = 100;
 /** The payments of one checkout that nobody waited for. Registers every handler when made. */
 export class UnmatchedRun {
   readonly input: UnmatchedPaymentInput;
-  state: LatePaymentState = { version: 0, payments: [] };
+  state: LatePaymentState;
   readonly #inbox = new EventInbox(() => this.#showDetails());
   readonly #events: PaymentEvent[] = [];
   readonly #named = new Set<string>();
   readonly #claimed = new Set<string>();
   readonly #waiters = new Set<EventInbox>();
+  #looks = 0;
 
   constructor(input: UnmatchedPaymentInput) {
     this.input = input;
+    this.state = input.before ?? { version: 0, payments: [] };
+    // What the run before this one looked after is looked after here.
+    for (const { paymentIntent: objectId } of this.state.payments)
+      this.#take({ v: 1, id: `before:${objectId}`, kind: 'payment.succeeded', objectId });
     setHandler(paymentEventReceived, (received) => this.#receive(received), {
       description: 'A webhook about money of this checkout',
     });
@@ -69,6 +76,21 @@ export class UnmatchedRun {
     return true;
   }
 
+  /** What the run before this one had published of a payment. */
+  takenOver(paymentIntent: string): LatePayment | undefined {
+    return this.input.before?.payments.find((one) => one.paymentIntent === paymentIntent);
+  }
+
+  /** So far nothing came of it that this run has to see to: the next news of it are looked into again. */
+  letGo(event: PaymentEvent, paymentIntent?: string): void {
+    // A run that dropped such news before there was this way on keeps to the commands of its history.
+    if (!patched('news-of-what-was-let-go')) return;
+    this.#named.delete(event.objectId);
+    if (paymentIntent === undefined) return;
+    this.#named.delete(paymentIntent);
+    this.#claimed.delete(paymentIntent);
+  }
+
   /** An inbox that hears of every event from now on. */
   openInbox(): EventInbox {
     const inbox = new EventInbox(() => undefined);
@@ -82,7 +104,7 @@ export class UnmatchedRun {
     this.state = withLatePayment(before, payment);
     if (this.state === before) return false;
     upsertMemo({ state: this.state } satisfies UnmatchedPaymentMemo);
-    upsertSearchAttributes([{ key: latePaymentAttribute, value: payment.status }]);
+    upsertSearchAttributes([{ key: latePaymentAttribute, value: latePaymentStatus(this.state) }]);
     this.#showDetails();
     return true;
   }
@@ -93,7 +115,12 @@ export class UnmatchedRun {
     for (const inbox of this.#waiters) inbox.announce();
     // A refund of a payment that is being settled: whoever settles it was woken.
     if (event.kind.startsWith('refund.') || this.#named.has(event.objectId)) return;
-    if (this.#named.size >= maxObjects) return this.#inbox.countInvalid();
+    if (this.#looks >= maxObjects) return this.#inbox.countInvalid();
+    this.#take(event);
+  }
+
+  #take(event: PaymentEvent): void {
+    this.#looks++;
     this.#named.add(event.objectId);
     this.#events.push(event);
   }
