@@ -1,9 +1,10 @@
 import { checkoutWorkflowType } from './checkout.js';
 import { refundWorkflowType } from './refund.js';
+import { unmatchedPaymentWorkflowType } from './unmatched-payment.js';
 
 /** Which runs of a tenant ops look for. */
 export interface RunFilter {
-  kind: 'checkout' | 'refund';
+  kind: 'checkout' | 'refund' | 'latePayment';
   tenantId: string;
   state?: string | undefined;
   callId?: string | undefined;
@@ -13,6 +14,7 @@ export interface RunFilter {
 const typeOf = {
   checkout: { workflowType: checkoutWorkflowType, attribute: 'CheckoutState' },
   refund: { workflowType: refundWorkflowType, attribute: 'RefundState' },
+  latePayment: { workflowType: unmatchedPaymentWorkflowType, attribute: 'LatePayment' },
 } as const;
 
 /** True for a call id that Temporal's list filters can name: no server finds a value with a quote or a backslash reliably. */
@@ -24,16 +26,24 @@ function literal(text: string): string {
   return `'${text}'`;
 }
 
-/** Temporal's list filter for them: of this tenant whatever else is asked for. */
+/**
+ * Temporal's list filter for them: of this tenant whatever else is asked for. Checkouts that need attention include the runs
+ * for late payments that do: money of theirs waits for a person, though they are over.
+ */
 export function runQuery({ kind, tenantId, state, callId, needsAttention }: RunFilter): string {
   const { workflowType, attribute } = typeOf[kind];
-  return [
+  const wanted = [
     `WorkflowType = ${literal(workflowType)}`,
-    `TenantId = ${literal(tenantId)}`,
     ...(state === undefined ? [] : [`${attribute} = ${literal(state)}`]),
     ...(callId === undefined ? [] : [`CallId = ${literal(callId)}`]),
     ...(needsAttention === undefined
       ? []
       : [`${attribute} ${needsAttention ? '=' : '!='} ${literal('needs_attention')}`]),
   ].join(' AND ');
+  const late = typeOf.latePayment;
+  const withLate =
+    kind === 'checkout' && needsAttention
+      ? `((${wanted}) OR (WorkflowType = ${literal(late.workflowType)} AND ${late.attribute} = ${literal('needs_attention')}))`
+      : wanted;
+  return `TenantId = ${literal(tenantId)} AND ${withLate}`;
 }

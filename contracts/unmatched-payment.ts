@@ -1,6 +1,7 @@
 import { defineQuery } from '@temporalio/workflow';
-import { latePaymentStatus, type LatePaymentState } from '../domain/late-payment.js';
+import { latePaymentStatus, type LatePaymentState, unsettledPayment } from '../domain/late-payment.js';
 import { checkoutTaskQueue } from './checkout.js';
+import type { PaymentEvent } from './payment-event.js';
 import { latePaymentAttribute, tenantIdAttribute } from './search-attributes.js';
 
 /** Payments of one checkout that no open run waits for: late, second, or of a run that is gone. */
@@ -43,6 +44,14 @@ export function unmatchedPaymentStart(tenantId: string, checkoutId: string, befo
     staticSummary: `Money for ${checkoutId} that nobody waits for`,
     priority: { priorityKey: 2, fairnessKey: tenantId },
   };
+}
+
+/** What makes the run read Stripe again for the payment that is not settled; undefined when all are. */
+export function lookAgain(state: LatePaymentState, id: string): PaymentEvent | undefined {
+  const { paymentIntent } = unsettledPayment(state) ?? {};
+  return paymentIntent === undefined
+    ? undefined
+    : { v: 1, id: `ops:${id}`, kind: 'payment.succeeded', objectId: paymentIntent };
 }
 
 const prefix = 'late_';

@@ -22,7 +22,7 @@ function inWords({ status, because, refund, attention, at, ...payment }: LatePay
     case 'honoured':
       return `${what} came after the end and was honoured at ${time(at)}, as the tenant's policy says.`;
     case 'needs_attention':
-      return `${what} needs a person: ${attention ?? 'the outcome is not known'}.${where}`;
+      return `${what} needs a person: ${attention ?? 'the outcome is not known'}.${where} Once it was given back at Stripe, retry-now reads that.`;
   }
 }
 

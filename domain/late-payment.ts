@@ -114,6 +114,15 @@ export function latePaymentStatus({ payments }: LatePaymentState): LatePaymentSt
   return waits ? 'needs_attention' : (payments.at(-1)?.status ?? 'examining');
 }
 
+/** A payment of which a person, or Stripe, still has to say what becomes of it. */
+export function unsettledPayment(state: LatePaymentState | undefined): LatePayment | undefined {
+  const { payments = [] } = state ?? {};
+  return (
+    payments.find(({ status }) => status === 'needs_attention') ??
+    payments.find(({ status }) => status === 'refunding')
+  );
+}
+
 /** The payment that a checkout without one of its own was honoured with. */
 export function honouredPayment(state: LatePaymentState | undefined): LatePayment | undefined {
   return state?.payments.find(({ status }) => status === 'honoured');

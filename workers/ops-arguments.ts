@@ -12,7 +12,7 @@ export const usage = `Shows what waits for ops, and acts on it. Stripe is read b
   npm run ops -- retry-now --tenant <tenant> --id <co_… or rf_…>
   npm run ops -- resolve --tenant <tenant> --id <co_…> --by <your name> [--note <text>]
 
-list       runs that need attention, or those in another state, or all; the newest 200 of each kind
+list       runs that need attention, with late money that does, or those in another state, or all; the newest 200 of each kind
 show       what a run waits for
 retry-now  has Stripe read at once
 resolve    ends a checkout in needs_attention without a payment on your word, if Stripe still proves nothing

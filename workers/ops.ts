@@ -1,12 +1,23 @@
+import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { type CheckoutSummary, checkoutWorkflowId } from '../contracts/checkout.js';
 import { isCheckoutId } from '../contracts/ids.js';
 import { resolveCheckout, type ResolveRefusal, retryNow, retryRefundNow } from '../contracts/levers.js';
 import { type RefundMemo, refundWorkflowId } from '../contracts/refund.js';
+import { paymentEventReceived } from '../contracts/payment-event.js';
 import { runQuery } from '../contracts/run-query.js';
+import {
+  lookAgain,
+  type UnmatchedPaymentMemo,
+  unmatchedPaymentStart,
+  unmatchedPaymentWorkflowId,
+  unmatchedPaymentWorkflowType,
+} from '../contracts/unmatched-payment.js';
 import { type CheckoutState, transitions } from '../domain/checkout-state.js';
 import { explainCheckout } from '../domain/explain.js';
+import { explainLatePayments } from '../domain/explain-late-payment.js';
+import { type LatePaymentState, unsettledPayment } from '../domain/late-payment.js';
 import { explainRefund } from '../domain/explain-refund.js';
 import { formatMoney } from '../domain/money.js';
 import { type RefundState, refundTransitions } from '../domain/refund-state.js';
@@ -57,7 +68,52 @@ async function list(client: Client, wanted: Extract<Wanted, { command: 'list' }>
       );
     }
   }
+  if ((state === undefined || state === 'needs_attention') && callId === undefined)
+    lines.push(...(await lateMoney(client, tenantId)));
   return { ok: true, text: lines.length > 0 ? lines.join('\n') : 'none' };
+}
+
+/** One line for each checkout whose late money waits for a person. */
+async function lateMoney(client: Client, tenantId: string): Promise<string[]> {
+  const lines = new Map<string, string>();
+  const query = runQuery({ kind: 'latePayment', tenantId, state: 'needs_attention' });
+  for await (const { workflowId, startTime } of client.workflow.list({ query })) {
+    const id = workflowId.split('/').at(-1) ?? '';
+    if (workflowId !== unmatchedPaymentWorkflowId(tenantId, id) || lines.has(id)) continue;
+    // A run that has closed is listed as it was: the newest one tells.
+    const payment = unsettledPayment(await readLate(client, tenantId, id));
+    if (payment?.status !== 'needs_attention') continue;
+    lines.set(
+      id,
+      [id, 'late_payment', payment.attention ?? '', formatMoney(payment), startTime.toISOString()].join('  '),
+    );
+    if (lines.size >= maxListed) break;
+  }
+  return [...lines.values()];
+}
+
+/** Money that came for a checkout after its end; undefined when none did. */
+async function readLate(client: Client, tenantId: string, id: string): Promise<LatePaymentState | undefined> {
+  try {
+    const { memo } = await client.workflow.getHandle(unmatchedPaymentWorkflowId(tenantId, id)).describe();
+    return (memo as Partial<UnmatchedPaymentMemo> | undefined)?.state;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Has the run for late money of a checkout that is over read Stripe again. False when there is nothing to read. */
+async function retryLate(client: Client, tenantId: string, id: string): Promise<boolean> {
+  const late = await readLate(client, tenantId, id);
+  const event = late && lookAgain(late, randomUUID());
+  if (!event) return false;
+  await client.workflow.signalWithStart(unmatchedPaymentWorkflowType, {
+    ...unmatchedPaymentStart(tenantId, id, late),
+    signal: paymentEventReceived,
+    signalArgs: [event],
+  });
+  return true;
 }
 
 const attentionIn = (state: CheckoutState | RefundState): string | undefined =>
@@ -78,7 +134,12 @@ async function show(client: Client, wanted: { tenantId: string; id: string }): P
   const told = await client
     .withDeadline(Date.now() + queryDeadlineMs, () => handle.query<string>('explain'))
     .catch(() => published({ checkout, refund, state }));
-  return { ok: true, text: `${handle.workflowId}: ${state.status}, version ${state.version}\n${told}` };
+  const late = checkout && (await readLate(client, wanted.tenantId, wanted.id));
+  const more = late ? `\n${explainLatePayments(wanted.id, late, signals)}` : '';
+  return {
+    ok: true,
+    text: `${handle.workflowId}: ${state.status}, version ${state.version}\n${told}${more}`,
+  };
 }
 
 const signals = { repeated: 0, invalid: 0 };
@@ -113,6 +174,8 @@ async function act(
     if (type === 'AcceptedUpdateCompletedWorkflow') return undefined;
     if (isNotFound(error)) {
       await handle.describe();
+      const { command, tenantId, id } = wanted;
+      if (command === 'retry-now' && (await retryLate(client, tenantId, id))) return undefined;
       return { ok: false, text: `${wanted.id} has ended` };
     }
     throw error;

@@ -1,8 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import type { Client, UpdateDefinition } from '@temporalio/client';
 import { type CheckoutMemo, checkoutWorkflowId } from '../../contracts/checkout.js';
 import { resolveCheckout, resolveRefusals, retryNow, retryRefundNow } from '../../contracts/levers.js';
 import { type RefundMemo, refundWorkflowId } from '../../contracts/refund.js';
+import { lookAgain } from '../../contracts/unmatched-payment.js';
 import type { Principal } from '../authenticate.js';
+import { readLatePayments, reportLatePayment } from '../checkouts/late-payments.js';
 import { readCheckout } from '../checkouts/store.js';
 import { Problem } from '../problem.js';
 import { readRefund } from '../refunds/resource.js';
@@ -20,9 +23,13 @@ export function createLevers(client: Client) {
     return memo;
   }
 
-  async function retry<State>(workflowId: string, update: UpdateDefinition<State>): Promise<void> {
+  /** Undefined: the run is closed. */
+  async function retry<State>(
+    workflowId: string,
+    update: UpdateDefinition<State>,
+  ): Promise<State | undefined> {
     try {
-      await updateRun(client, workflowId, update, { args: [], deadlineMs: leverDeadlineMs });
+      return await updateRun(client, workflowId, update, { args: [], deadlineMs: leverDeadlineMs });
     } catch (error) {
       throw error instanceof Problem ? error : temporalUnavailable();
     }
@@ -32,7 +39,11 @@ export function createLevers(client: Client) {
     async retryCheckout(tenantId: string, checkoutId: string): Promise<CheckoutMemo> {
       const read = () => readCheckout(client, tenantId, checkoutId);
       await found(read);
-      await retry(checkoutWorkflowId(tenantId, checkoutId), retryNow);
+      const open = await retry(checkoutWorkflowId(tenantId, checkoutId), retryNow);
+      // A checkout that is over learns nothing any more; the run for its late money may.
+      const late = open ? undefined : await readLatePayments(client, tenantId, checkoutId);
+      const event = late && lookAgain(late, randomUUID());
+      if (event) await reportLatePayment(client, tenantId, checkoutId, event);
       return found(read);
     },
 

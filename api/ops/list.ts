@@ -3,6 +3,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import { tsToMs } from '@temporalio/common/lib/time.js';
 import { type RunFilter, runQuery } from '../../contracts/run-query.js';
+import { unmatchedPaymentWorkflowId } from '../../contracts/unmatched-payment.js';
 import { Problem } from '../problem.js';
 import { readDeadlineMs, temporalUnavailable } from '../runs.js';
 
@@ -50,7 +51,8 @@ export async function listRuns<Memo extends object>(
 const isOf =
   ({ kind, tenantId }: RunFilter) =>
   ({ workflowId }: { workflowId: string }) =>
-    workflowId.startsWith(`${kind}/${tenantId}/`);
+    workflowId.startsWith(`${kind}/${tenantId}/`) ||
+    (kind === 'checkout' && workflowId.startsWith(unmatchedPaymentWorkflowId(tenantId, '')));
 
 function listedRun<Memo>(run: temporal.api.workflow.v1.IWorkflowExecutionInfo): ListedRun<Memo> {
   const fields = Object.entries(run.memo?.fields ?? {}).map(([name, payload]) => [

@@ -2,14 +2,20 @@ import type { Client } from '@temporalio/client';
 import type { z } from 'zod';
 import { type CheckoutMemo, checkoutWorkflowId, explain } from '../../contracts/checkout.js';
 import { type RefundMemo, refundWorkflowId } from '../../contracts/refund.js';
+import { unmatchedPaymentWorkflowId } from '../../contracts/unmatched-payment.js';
+import { isTerminal } from '../../domain/checkout-state.js';
+import { explainLatePayments } from '../../domain/explain-late-payment.js';
+import { unsettledPayment } from '../../domain/late-payment.js';
 import { explainCheckout } from '../../domain/explain.js';
 import { explainRefund } from '../../domain/explain-refund.js';
 import type { Tenant } from '../../domain/tenant.js';
+import { readLatePayments } from '../checkouts/late-payments.js';
+import { readCheckout } from '../checkouts/store.js';
 import { withAftermath } from '../checkouts/aftermath.js';
 import { renderCheckout } from '../checkouts/resource.js';
 import { renderRefund } from '../refunds/resource.js';
 import { readDeadlineMs } from '../runs.js';
-import type { opsCheckoutSchema, opsRefundSchema } from './schemas.js';
+import type { checkoutRowSchema, opsCheckoutSchema, opsRefundSchema } from './schemas.js';
 
 export interface OpsView {
   client: Client;
@@ -38,6 +44,52 @@ async function explained(client: Client, workflowId: string, render: () => strin
 
 const signals = { repeated: 0, invalid: 0 };
 
+/** A checkout in a list. */
+export function checkoutRow(
+  view: OpsView,
+  { checkout, state }: CheckoutMemo,
+  workflowId: string,
+  startedAt: string,
+): z.output<typeof checkoutRowSchema> {
+  return {
+    checkout_id: checkout.checkoutId,
+    call_id: checkout.callId,
+    state: state.status,
+    terminal: isTerminal(state.status),
+    version: state.version,
+    amount: checkout.amount,
+    currency: checkout.currency,
+    description: checkout.description,
+    ...(state.rail && { rail: state.rail }),
+    ...(state.reason && { reason: state.reason }),
+    ...(state.attention && { attention: state.attention }),
+    started_at: startedAt,
+    ...runUrl(view, workflowId),
+  };
+}
+
+/** A checkout whose late money waits for a person; undefined when none does any more: a run that has closed is listed as it was. */
+export async function lateRow(
+  view: OpsView,
+  tenantId: string,
+  workflowId: string,
+  startedAt: string,
+): Promise<z.output<typeof checkoutRowSchema> | undefined> {
+  const checkoutId = workflowId.slice(unmatchedPaymentWorkflowId(tenantId, '').length);
+  const [memo, late] = await Promise.all([
+    readCheckout(view.client, tenantId, checkoutId),
+    readLatePayments(view.client, tenantId, checkoutId),
+  ]);
+  const unsettled = unsettledPayment(late);
+  if (!memo || unsettled?.status !== 'needs_attention') return undefined;
+  const { status: state, amount, currency } = unsettled;
+  return {
+    ...checkoutRow(view, memo, workflowId, startedAt),
+    attention: 'late_payment',
+    late_payment: { state, amount, currency },
+  };
+}
+
 /** A checkout as ops see it. */
 export async function describeCheckout(
   view: OpsView,
@@ -53,9 +105,12 @@ export async function describeCheckout(
   return {
     ...renderCheckout(shown, tenant),
     call_id: checkout.callId,
-    explain: await explained(view.client, workflowId, () =>
-      explainCheckout(state, { money: { amount, currency }, description, signals }),
-    ),
+    explain: [
+      await explained(view.client, workflowId, () =>
+        explainCheckout(state, { money: { amount, currency }, description, signals }),
+      ),
+      ...(late ? [explainLatePayments(checkout.checkoutId, late, signals)] : []),
+    ].join('\n'),
     ...(state.attention && { attention: state.attention }),
     ...(resolution && {
       resolution: {

@@ -2,7 +2,6 @@ import { type Response, Router } from 'express';
 import type { CheckoutMemo } from '../../contracts/checkout.js';
 import type { RefundMemo } from '../../contracts/refund.js';
 import { isRefundOver } from '../../domain/refund-state.js';
-import { isTerminal } from '../../domain/checkout-state.js';
 import { principalWith } from '../authenticate.js';
 import { checkoutIdIn } from '../checkouts/routes.js';
 import { readCheckout } from '../checkouts/store.js';
@@ -12,7 +11,15 @@ import { readRefund } from '../refunds/resource.js';
 import { refundIdIn } from '../refunds/routes.js';
 import { createLevers } from './levers.js';
 import { listRuns } from './list.js';
-import { describeCheckout, describeRefund, type OpsView, refundAttention, runUrl } from './resource.js';
+import {
+  checkoutRow,
+  describeCheckout,
+  describeRefund,
+  lateRow,
+  type OpsView,
+  refundAttention,
+  runUrl,
+} from './resource.js';
 import {
   checkoutListQuerySchema,
   refundListQuerySchema,
@@ -35,25 +42,18 @@ export function opsRoutes(view: OpsView): Router {
       { kind: 'checkout', tenantId: tenant.id, state, callId: call_id, ...attention(needs_attention) },
       cursor,
     );
-    const checkouts = runs.flatMap(({ workflowId, memo: { checkout, state: now }, startedAt }) =>
-      checkout && now
-        ? {
-            checkout_id: checkout.checkoutId,
-            call_id: checkout.callId,
-            state: now.status,
-            terminal: isTerminal(now.status),
-            version: now.version,
-            amount: checkout.amount,
-            currency: checkout.currency,
-            description: checkout.description,
-            ...(now.rail && { rail: now.rail }),
-            ...(now.reason && { reason: now.reason }),
-            ...(now.attention && { attention: now.attention }),
-            started_at: startedAt,
-            ...runUrl(view, workflowId),
-          }
-        : [],
+    const rows = await Promise.all(
+      runs.map(async ({ workflowId, memo: { checkout, state: now }, startedAt }) =>
+        checkout && now
+          ? checkoutRow(view, { checkout, state: now }, workflowId, startedAt)
+          : lateRow(view, tenant.id, workflowId, startedAt),
+      ),
     );
+    const wanted = rows.filter(
+      (row) => row && (state === undefined || row.state === state) && (!call_id || row.call_id === call_id),
+    );
+    // A checkout has one row, however many runs have looked after its late money.
+    const checkouts = [...new Map(wanted.map((row) => [row?.checkout_id, row])).values()];
     response.json({ checkouts, ...page });
   });
 

@@ -38,20 +38,21 @@ const row = {
 };
 const page = { next_cursor: z.string().optional().meta({ description: 'Absent on the last page.' }) };
 
+export const checkoutRowSchema = z.object({
+  checkout_id: z.string(),
+  call_id: z.string(),
+  state: checkoutStatusSchema,
+  rail: railSchema.optional(),
+  reason: z.string().optional(),
+  ...row,
+  late_payment: z
+    .object({ state: z.string(), amount: z.number(), currency: z.string() })
+    .optional()
+    .meta({ description: 'Money that came after the end and waits for a person.' }),
+});
+
 export const checkoutListSchema = z
-  .object({
-    checkouts: z.array(
-      z.object({
-        checkout_id: z.string(),
-        call_id: z.string(),
-        state: checkoutStatusSchema,
-        rail: railSchema.optional(),
-        reason: z.string().optional(),
-        ...row,
-      }),
-    ),
-    ...page,
-  })
+  .object({ checkouts: z.array(checkoutRowSchema), ...page })
   .meta({ id: 'OpsCheckouts' });
 
 export const refundListSchema = z

@@ -5,14 +5,14 @@ import { runQuery } from '../../contracts/run-query.js';
 describe('the filter of a list of runs', () => {
   test('names the tenant whatever else is asked for', () => {
     expect(runQuery({ kind: 'checkout', tenantId: 'acme' })).toBe(
-      "WorkflowType = 'checkout' AND TenantId = 'acme'",
+      "TenantId = 'acme' AND WorkflowType = 'checkout'",
     );
     const all = { state: 'paid', callId: 'call-1', needsAttention: false } as const;
     expect(runQuery({ kind: 'refund', tenantId: 'acme', ...all })).toBe(
-      "WorkflowType = 'refund' AND TenantId = 'acme' AND RefundState = 'paid' AND CallId = 'call-1' AND RefundState != 'needs_attention'",
+      "TenantId = 'acme' AND WorkflowType = 'refund' AND RefundState = 'paid' AND CallId = 'call-1' AND RefundState != 'needs_attention'",
     );
-    expect(runQuery({ kind: 'checkout', tenantId: 'acme', needsAttention: true })).toContain(
-      "CheckoutState = 'needs_attention'",
+    expect(runQuery({ kind: 'checkout', tenantId: 'acme', needsAttention: true })).toBe(
+      "TenantId = 'acme' AND ((WorkflowType = 'checkout' AND CheckoutState = 'needs_attention') OR (WorkflowType = 'unmatchedPayment' AND LatePayment = 'needs_attention'))",
     );
   });
 

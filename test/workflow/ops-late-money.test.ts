@@ -1,0 +1,99 @@
+import { expect } from 'vitest';
+import { unmatchedPaymentWorkflowId } from '../../contracts/unmatched-payment.js';
+import type { Caller, Checkout } from '../support/world/caller.js';
+import { checkoutTest } from '../support/world/checkout-test.js';
+import { payLate } from '../support/world/late-money.js';
+import { runScript } from '../support/system.js';
+import { until } from '../support/world/until.js';
+import type { World } from '../support/world/world.js';
+
+const test = checkoutTest();
+
+interface Listed {
+  checkouts: { checkout_id: string; state: string; attention?: string; late_payment?: object }[];
+}
+
+const late =
+  (state: string) =>
+  ({ late_payment }: Checkout) =>
+    late_payment?.state === state;
+
+function ops<Body>(caller: Caller, method: string, path: string, body?: object) {
+  const key = caller.world.keyOf(caller.tenant, 'ops');
+  return caller.request<Body>(method, `/ops/checkouts${path}`, body, key);
+}
+
+async function needingAttention(caller: Caller, more = ''): Promise<Listed['checkouts']> {
+  return (await ops<Listed>(caller, 'GET', `?needs_attention=true${more}`)).body.checkouts;
+}
+
+/** Late money that was given back, and that the bank has returned; somebody then gives it back by hand, unheard. */
+async function returnedAndGivenBack(caller: Caller, world: World): Promise<string> {
+  const id = await caller.begin({}, { rails: ['paymentLink'] });
+  await caller.reach(id, 'expired');
+  await payLate(world, id);
+  await caller.reach(id, late('refunded'));
+  const { refunds } = await world.standIns.ledger();
+  const refund = refunds.find(({ metadata }) => metadata['vc_checkout'] === id);
+  await world.standIns.failRefund(refund?.id ?? '');
+  await caller.reach(id, late('needs_attention'));
+  await world.standIns.fault({ webhook: 'lose', times: 1_000 });
+  const again = { payment_intent: refund?.payment_intent ?? '', metadata: refund?.metadata ?? {} };
+  await world.stripe.refunds.create(again);
+  return id;
+}
+
+test('ops find late money that waits for a person, read why, and have Stripe read again', async ({
+  newCaller,
+  world,
+}) => {
+  const caller = newCaller({ tenant: 'brisk' });
+  const id = await returnedAndGivenBack(caller, world);
+  const [row] = await until('the row', async () => {
+    const rows = await needingAttention(caller);
+    return rows.length > 0 && rows;
+  });
+  expect(row).toMatchObject({
+    checkout_id: id,
+    state: 'expired',
+    attention: 'late_payment',
+    late_payment: { state: 'needs_attention', amount: 4_900, currency: 'usd' },
+  });
+  expect(await needingAttention(caller, `&call_id=${caller.callId}`)).toHaveLength(1);
+  expect(await needingAttention(caller, '&call_id=other')).toEqual([]);
+  expect(await needingAttention(caller, '&state=declined')).toEqual([]);
+  const seen = await ops<{ explain: string }>(caller, 'GET', `/${id}`);
+  expect(seen.body.explain).toContain('needs a person: the bank returned the refund');
+
+  const read = await ops(caller, 'POST', `/${id}/retry-now`, {});
+  expect(read.status).toBe(200);
+  await caller.reach(id, late('refunded'));
+  await until('the row to go', async () => (await needingAttention(caller)).length === 0);
+});
+
+test('the command does the same, though the run that knew was terminated', async ({ newCaller, world }) => {
+  const caller = newCaller({ tenant: 'brisk' });
+  const id = await returnedAndGivenBack(caller, world);
+  await world.client.workflow.getHandle(unmatchedPaymentWorkflowId('brisk', id)).terminate('by mistake');
+  const command = (...args: string[]) =>
+    runScript(['workers/ops.ts', ...args, '--tenant', 'brisk'], {
+      PATH: process.env['PATH'],
+      ...world.workerEnvironment,
+    });
+  const listed = await until(
+    'the line',
+    async () => {
+      const { output } = await command('list');
+      return output.includes(id) && output;
+    },
+    20_000,
+  );
+  expect(listed).toMatch(
+    new RegExp(`^${id}  late_payment  the bank returned the refund .*  \\$49.00  20`, 'm'),
+  );
+  expect((await command('show', '--id', id)).output).toContain('needs a person');
+  expect((await command('retry-now', '--id', id)).code).toBe(0);
+  await caller.reach(id, late('refunded'));
+  expect((await command('list')).output).not.toContain(id);
+  expect(await command('retry-now', '--id', id)).toEqual({ code: 1, output: `${id} has ended\n` });
+});
