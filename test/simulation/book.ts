@@ -35,8 +35,13 @@ export class Book {
   }
 
   #belongs(intent: string, checkoutId: string): boolean {
-    const mark = this.state.intents[intent]?.object.metadata;
-    return mark?.['vc_checkout'] === checkoutId && !this.#world.foreign.has(intent);
+    if (this.#world.foreign.has(intent)) return false;
+    const mark = this.state.intents[intent]?.object.metadata['vc_checkout'];
+    if (mark !== undefined) return mark === checkoutId;
+    // Only the wallet request that it came of says whose it is.
+    return Object.values(this.state.authorizations).some(
+      ({ object }) => object.payment_intent === intent && object.metadata['vc_checkout'] === checkoutId,
+    );
   }
 
   /** What was taken for a checkout, payment by payment. */

@@ -40,6 +40,7 @@ export class Oracle {
   /** Ways to pay that were open when ops ended, lost or reset a run: the next one may not know of them. */
   readonly #leftOpen = new Set<string>();
   readonly #lost = new Set<string>();
+  readonly #forgotten = new Set<string>();
   /** Checkouts whose run ops set back, and how many ways to pay were open then: each may be paid beside the run's next one. */
   readonly #resets = new Map<string, number>();
   /** Payments that nobody asked the caller for: copies that somebody made by hand. */
@@ -90,7 +91,7 @@ export class Oracle {
     this.#last.delete(checkout_id);
     this.#last.set(checkout_id, told);
     this.#world.story.count(`told ${told.state}`);
-    if (before?.terminal && before.state !== told.state)
+    if (before?.terminal && before.state !== told.state && !this.#forgotten.has(checkout_id))
       throw new Violation('I4', `${checkout_id} was ${before.state} for good and is ${told.state}`);
     this.#isTrue(told);
   }
@@ -122,6 +123,12 @@ export class Oracle {
 
   #leaves(checkoutId: string): void {
     for (const way of this.#book.live(checkoutId)) this.#leftOpen.add(way);
+  }
+
+  /** Temporal forgot it and the run for its late money: what had gone back by then is in nobody's memory. */
+  forgotten(checkoutId: string): void {
+    this.lost(checkoutId);
+    this.#forgotten.add(checkoutId);
   }
 
   /** Temporal forgot it: nobody can be told anything of it any more, unless it took money. */
@@ -271,7 +278,7 @@ export class Oracle {
     const returned = payments.filter((payment) => payment.returned === 'succeeded');
     for (const { intent, net } of returned)
       if (net !== 0) throw new Violation('I1', `${intent} came late for ${id}, and ${net} of it stays taken`);
-    if (returned.length > 0 && late === undefined)
+    if (returned.length > 0 && late === undefined && !this.#forgotten.has(id))
       throw new Violation('I4', `late money for ${id} went back, and nobody is told`);
     const kept = payments.filter((payment) => payment.returned !== 'succeeded' && payment.net > 0);
     const forPeople = kept.filter(isForPeople);

@@ -20,6 +20,10 @@ export function addRarities(seed: number, scenario: Scenario): void {
   lateMoneyReturned(new Random(seed + 41_000_017), scenario);
   lateMoneyWithoutTemporal(new Random(seed + 43_000_003), scenario);
   refundsOfTwoPayments(new Random(seed + 47_000_003), scenario);
+  barePayments(new Random(seed + 53_000_017), scenario);
+  passesOnSchedule(new Random(seed + 59_000_009), scenario);
+  booksStopped(new Random(seed + 61_000_003), scenario);
+  muchIsLost(new Random(seed + 67_000_013), scenario);
 }
 
 const firstCall = ({ actions }: Scenario, purchase: number) =>
@@ -187,4 +191,37 @@ function refundsOfTwoPayments(random: Random, scenario: Scenario): void {
   });
   const again: Action = { at: at + 6 * minute, kind: 'agent', purchase: 0, call: 'again', again: true };
   scenario.actions.push(refund(0), again, refund(2));
+}
+
+/** The payment of a wallet's approval carries no mark of ours: only the request that it came of says whose it is. */
+function barePayments(random: Random, { purchases }: Scenario): void {
+  for (const { caller } of purchases) if (random.chance(0.2)) caller.wallet.bare = true;
+}
+
+/** Passes in the middle of it all, each over the window that the last has left. */
+function passesOnSchedule(random: Random, { actions }: Scenario): void {
+  if (!random.chance(0.06)) return;
+  const pause = random.pick([5 * minute, 20 * minute, 6 * hour]);
+  for (let pass = 1; pass <= 6; pass++)
+    actions.push({ at: pass * pause, kind: 'ops', purchase: 0, what: 'reconcile_on_schedule' });
+}
+
+/** Ops end, or set back, a run for late money or a customer's ledger. */
+function booksStopped(random: Random, scenario: Scenario): void {
+  for (const asked of [...scenario.actions]) {
+    if ((asked.kind !== 'refund' && asked.kind !== 'stray') || !random.chance(0.08)) continue;
+    const aim = asked.kind === 'refund' ? 'ledger' : 'late';
+    const what = random.pick([`terminate_${aim}`, `terminate_${aim}`, `reset_${aim}`] as const);
+    const at = asked.at + random.pick([random.between(10, 3 * second), minute, 26 * hour]);
+    scenario.actions.push({ at, kind: 'ops', purchase: asked.purchase, what, back: random.between(1, 8) });
+  }
+}
+
+/** Temporal forgets refunds and their ledger, or everything at once, as a server does that kept all in memory. */
+function muchIsLost(random: Random, scenario: Scenario): void {
+  if (!random.chance(0.04)) return;
+  const what = random.pick(['lose_refunds', 'lose_everything'] as const);
+  const asked = scenario.actions.find(({ kind }) => kind === 'refund');
+  const at = (asked?.at ?? 0) + random.pick([random.between(10, 3 * second), minute, 10 * minute]);
+  scenario.actions.push({ at, kind: 'ops', purchase: 0, what });
 }

@@ -29,6 +29,7 @@ export class RefundChecks {
   readonly #refundsAsked = new Map<string, { askedAt: number; knownAt: number }>();
   /** The refund that each request was answered with. */
   readonly #answers = new Map<string, string>();
+  #bookLost = false;
   readonly #decided = new Map<string, Decided[]>();
 
   /** `customerOf`: whose a checkout is; undefined where a loss has made that unknown. */
@@ -54,6 +55,16 @@ export class RefundChecks {
     this.#answers.set(request, refundId);
     if (!this.#refundsAsked.has(refundId))
       this.#refundsAsked.set(refundId, { askedAt, knownAt: this.#world.time.now });
+  }
+
+  /** Temporal forgot its run: whoever asks for it is told that there is none. */
+  lost(refundId: string): void {
+    this.#refunds.delete(refundId);
+  }
+
+  /** A customer's book was lost, or set back: what was let through in the last day is not known any more. */
+  bookLost(): void {
+    this.#bookLost = true;
   }
 
   heard(tenantId: string, memo: RefundMemo): void {
@@ -92,7 +103,8 @@ export class RefundChecks {
       if (list.length > 1) throw new Violation('I5', `refund ${id} was made ${list.length} times`);
     }
     for (const [payment, refunds] of byPayment) this.#approvals(payment, refunds);
-    for (const [customer, refunds] of byCustomer) this.#approvals(customer, refunds, 24 * 3_600_000);
+    if (!this.#bookLost)
+      for (const [customer, refunds] of byCustomer) this.#approvals(customer, refunds, 24 * 3_600_000);
     for (const [id, { refund, state }] of this.#refunds) {
       const made = byRequest.get(id) ?? [];
       if (['denied', 'approval_expired', 'rejected'].includes(state.status) && made.length > 0)

@@ -51,6 +51,8 @@ export type Action = { at: number } & (
       kind: 'stray';
       purchase: number;
       by: 'payment' | 'page';
+      /** Of the purchase's first attempt, not of its last. */
+      ofFirst?: boolean;
       /** Minor units more than the checkout asks for. */
       amountOff?: number;
     }
@@ -71,8 +73,17 @@ export type Action = { at: number } & (
         /** Of the purchase's refund that is open and was asked for last. */
         | 'terminate_refund'
         | 'reset_refund'
-        /** A pass before the last one, which every schedule ends with. */
-        | 'reconcile';
+        /** The run for its late money, or its customer's ledger. */
+        | 'terminate_late'
+        | 'reset_late'
+        | 'terminate_ledger'
+        | 'reset_ledger'
+        /** Of its refunds and of their ledger; of everything there is. */
+        | 'lose_refunds'
+        | 'lose_everything'
+        /** A pass before the last one, which every schedule ends with; one over the window that the one before has left. */
+        | 'reconcile'
+        | 'reconcile_on_schedule';
       back?: number;
     }
   | { kind: 'platform'; what: 'kill_worker' | 'kill_api' | 'temporal_away'; ms?: number }
@@ -85,7 +96,14 @@ export type Action = { at: number } & (
 
 /** What the caller does when the wallet asks, when the link arrives, and what their bank says. Ms after it is seen. */
 export interface Caller {
-  wallet: { does: 'approve' | 'deny' | 'ignore'; after: number; grants: string; outcome: string };
+  wallet: {
+    does: 'approve' | 'deny' | 'ignore';
+    after: number;
+    grants: string;
+    outcome: string;
+    /** The payment that comes of it carries no mark of ours. */
+    bare?: boolean;
+  };
   page: { after: number; outcome: string }[];
   bank: { after: number; outcome: string };
 }

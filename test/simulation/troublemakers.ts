@@ -7,7 +7,11 @@ import { newIntent } from '../../local/simulators/stripe/payment-intents.js';
 import { failRefund } from '../../local/simulators/stripe/refunds.js';
 import { checkoutWorkflowId } from '../../contracts/checkout.js';
 import { refundLedgerWorkflowId, refundWorkflowId } from '../../contracts/refund.js';
-import { unmatchedPaymentStart, unmatchedPaymentWorkflowType } from '../../contracts/unmatched-payment.js';
+import {
+  unmatchedPaymentStart,
+  unmatchedPaymentWorkflowId,
+  unmatchedPaymentWorkflowType,
+} from '../../contracts/unmatched-payment.js';
 import type { RefundState } from '../../domain/refund-state.js';
 import { publicUrl, webhookSecret } from '../support/simulation/product.js';
 import { ServiceRefusal } from '../support/simulation/temporal-server.js';
@@ -107,19 +111,18 @@ export class Troublemakers {
     foreign.set(id, JSON.stringify(intent.object));
   }
 
-  /** The newest mark that is on something of a purchase at Stripe. */
-  #markOf(purchase: number): Record<string, string> | undefined {
+  /** The newest mark that is on something of a purchase at Stripe; of all its attempts, or of its first. */
+  #markOf(purchase: number, ofFirst = false): Record<string, string> | undefined {
     const ids = this.#agents.checkouts[purchase]!;
+    const [first = ''] = ids;
     const { intents, sessions, authorizations } = this.#world.standIns.world.state;
-    return (
-      [intents, sessions, authorizations]
-        .flatMap((all) =>
-          Object.values<{ object: { id: string; metadata: Record<string, string> | null } }>(all),
-        )
-        .findLast(
-          ({ object }) => ids.has(object.metadata?.['vc_checkout'] ?? '') && !this.#isForeign(object.id),
-        )?.object.metadata ?? undefined
-    );
+    const marked = [intents, sessions, authorizations]
+      .flatMap((all) =>
+        Object.values<{ object: { id: string; metadata: Record<string, string> | null } }>(all),
+      )
+      .filter(({ object }) => !this.#isForeign(object.id))
+      .map(({ object }) => object.metadata ?? {});
+    return marked.findLast(({ vc_checkout: id = '' }) => (ofFirst ? id === first : ids.has(id)));
   }
 
   #isForeign(paymentIntent: unknown): boolean {
@@ -127,13 +130,13 @@ export class Troublemakers {
   }
 
   /** Somebody with the dashboard of the tenant's Stripe account who makes once more what a checkout was to be paid by. */
-  async stray({ purchase, by, amountOff = 0 }: Of<'stray'>): Promise<void> {
+  async stray({ purchase, by, ofFirst, amountOff = 0 }: Of<'stray'>): Promise<void> {
     const { standIns, story, tenants, scenario } = this.#world;
     const { world } = standIns;
     const { tenant, amount: price } = scenario.purchases[purchase]!;
     const account = tenants.get(tenant)?.stripeAccount ?? null;
     const { sessions } = world.state;
-    const metadata = this.#markOf(purchase);
+    const metadata = this.#markOf(purchase, ofFirst);
     if (!metadata) return;
     const amount = price + amountOff;
     if (by === 'payment') {
@@ -184,6 +187,13 @@ export class Troublemakers {
       // Without Temporal there is none.
       return this.#world.reconcile(120_000).catch(() => undefined);
     }
+    if (what === 'reconcile_on_schedule') {
+      story.tell('temporal', 'starts a pass of reconciliation', 'ops reconcile');
+      return this.#world.reconcileOnSchedule().catch(() => undefined);
+    }
+    if (what === 'lose_refunds' || what === 'lose_everything') return this.#lose(purchase, what);
+    const [act, aim] = what.split('_') as ['terminate' | 'reset', 'late' | 'ledger'];
+    if (aim === 'late' || aim === 'ledger') return this.#stop(purchase, act, aim, back);
     if (what === 'terminate_refund' || what === 'reset_refund') return this.#stopRefund(purchase, what, back);
     if (what === 'forged_late') return this.#callLate(purchase);
     const checkout = [...this.#agents.checkouts[purchase]!].at(-1);
@@ -292,6 +302,47 @@ export class Troublemakers {
     if (what === 'terminate_refund') return server.terminate(id);
     if (time.now > beginning + 24 * 3_600_000) story.count('refund reset a day later');
     await server.reset(id, back ?? 1);
+  }
+
+  /** Ends, or sends back, the run for a purchase's late money or its customer's ledger. */
+  async #stop(purchase: number, act: 'terminate' | 'reset', aim: 'late' | 'ledger', back = 1): Promise<void> {
+    const { server, story, scenario } = this.#world;
+    const { tenant } = scenario.purchases[purchase]!;
+    const ids = [...this.#agents.checkouts[purchase]!].map((checkout) =>
+      aim === 'late'
+        ? unmatchedPaymentWorkflowId(tenant, checkout)
+        : refundLedgerWorkflowId(tenant, this.#customerOf(checkoutWorkflowId(tenant, checkout))),
+    );
+    const id = ids.findLast((one) => server.current(one)?.isOpen);
+    if (id === undefined) return;
+    story.tell('ops', `${act} ${id}`, `ops ${act}`);
+    story.count(`ops ${act} of ${server.current(id)!.start.workflowType}`);
+    if (aim === 'ledger') this.#oracle.refunds.bookLost();
+    await (act === 'terminate' ? server.terminate(id) : server.reset(id, back));
+  }
+
+  /** Temporal forgets a purchase's refunds and their ledger, or whatever it had. */
+  async #lose(purchase: number, what: 'lose_refunds' | 'lose_everything'): Promise<void> {
+    const { server, story, scenario } = this.#world;
+    const { tenant } = scenario.purchases[purchase]!;
+    const all = what === 'lose_everything';
+    story.tell('ops', what, 'ops lose_history');
+    story.count(`ops ${what}`);
+    this.#oracle.refunds.bookLost();
+    const lost: string[] = all ? [...server.runs.keys()] : [];
+    for (const [refundId, refund] of this.#agents.refunds) {
+      if (!all && refund.purchase !== purchase) continue;
+      this.#oracle.refunds.lost(refundId);
+      if (!all) lost.push(refundWorkflowId(tenant, refundId));
+    }
+    for (const [index, ids] of this.#agents.checkouts.entries()) {
+      for (const checkout of ids) {
+        const id = checkoutWorkflowId(scenario.purchases[index]!.tenant, checkout);
+        if (all) this.#oracle.forgotten(checkout);
+        else if (index === purchase) lost.push(refundLedgerWorkflowId(tenant, this.#customerOf(id)));
+      }
+    }
+    for (const id of lost) await server.lose(id);
   }
 
   #customerOf(workflowId: string): string {

@@ -1,6 +1,11 @@
 import type { Clock } from '../../local/simulators/clock.js';
 import { createStandIns, type StandIns } from '../../local/simulators/stand-ins.js';
-import { reconciliationStart, reconciliationWorkflowType } from '../../contracts/reconciliation.js';
+import {
+  type ReconciliationResult,
+  reconciliationStart,
+  reconciliationWorkflowType,
+} from '../../contracts/reconciliation.js';
+import { windowStart } from '../../domain/reconcile.js';
 import type { Tenant } from '../../domain/tenant.js';
 import { ActivityHost } from '../support/simulation/activity-host.js';
 import type { WorkflowIsolate } from '../support/simulation/isolate.js';
@@ -175,6 +180,25 @@ export class World {
   async reconcile(graceMs = 0): Promise<void> {
     for (const tenantId of this.tenants.keys()) {
       const input = { v: 1 as const, tenantId, sinceMs: beginning, graceMs };
+      await this.#parts.client.workflow.start(
+        reconciliationWorkflowType,
+        reconciliationStart(input, this.time.now),
+      );
+    }
+  }
+
+  /** As Temporal's schedule starts them: over the window that the last pass has left, unless that one still runs. */
+  async reconcileOnSchedule(): Promise<void> {
+    for (const tenantId of this.tenants.keys()) {
+      const passes = this.server
+        .all()
+        .filter(({ start }) => start.workflowType === reconciliationWorkflowType)
+        .filter(({ start }) => start.workflowId.split('/')[1] === tenantId);
+      if (passes.some(({ isOpen }) => isOpen)) continue;
+      const last = passes.findLast(({ status }) => status === 'COMPLETED')?.result as
+        ReconciliationResult | undefined;
+      const sinceMs = windowStart(this.time.now, { ...(last && { resumeAt: last.resumeAt }) });
+      const input = { v: 1 as const, tenantId, sinceMs };
       await this.#parts.client.workflow.start(
         reconciliationWorkflowType,
         reconciliationStart(input, this.time.now),
