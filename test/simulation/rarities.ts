@@ -24,6 +24,7 @@ export function addRarities(seed: number, scenario: Scenario): void {
   passesOnSchedule(new Random(seed + 59_000_009), scenario);
   booksStopped(new Random(seed + 61_000_003), scenario);
   muchIsLost(new Random(seed + 67_000_013), scenario);
+  attemptsPaidLate(new Random(seed + 71_000_011), scenario);
 }
 
 const firstCall = ({ actions }: Scenario, purchase: number) =>
@@ -224,4 +225,34 @@ function muchIsLost(random: Random, scenario: Scenario): void {
   const asked = scenario.actions.find(({ kind }) => kind === 'refund');
   const at = (asked?.at ?? 0) + random.pick([random.between(10, 3 * second), minute, 10 * minute]);
   scenario.actions.push({ at, kind: 'ops', purchase: 0, what });
+}
+
+/** Where late money is honoured: two attempts at one purchase end unpaid, and then money comes for each. */
+function attemptsPaidLate(random: Random, scenario: Scenario): void {
+  const call = firstCall(scenario, 0);
+  if (!call || !random.chance(0.04)) return;
+  scenario.policy.latePayment = 'honour';
+  const { caller } = scenario.purchases[0]!;
+  caller.wallet.does = 'ignore';
+  caller.page = [];
+  const at = call.at + afterTheEnd(scenario, random);
+  const paidAt = at + afterTheEnd(scenario, random);
+  const stray = (later: number, ofFirst: boolean): Action => ({
+    at: paidAt + later,
+    kind: 'stray',
+    purchase: 0,
+    by: 'payment',
+    ...(ofFirst && { ofFirst }),
+  });
+  const again: Action = { at, kind: 'agent', purchase: 0, call: 'second-try' };
+  scenario.actions.push(
+    again,
+    ...random
+      .pick([
+        [0, 0],
+        [0, second],
+        [minute, 0],
+      ])
+      .map((later, n) => stray(later, n === 0)),
+  );
 }
