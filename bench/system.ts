@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
+import { searchAttributeNames } from '../contracts/search-attributes.js';
 import {
   apiEnvironment,
   apiUrl,
@@ -101,7 +102,12 @@ export async function startSystem(cliPath: string): Promise<BenchSystem> {
   const ready = (what: string, probe: () => Promise<boolean>) =>
     waitUntil(`${what} (logs in ${folder})`, probe, { timeoutMs: readyMs });
 
-  const database = { port: temporalPort, uiPort: ui, databaseFile: file('temporal.db') };
+  const database = {
+    port: temporalPort,
+    uiPort: ui,
+    databaseFile: file('temporal.db'),
+    searchAttributes: searchAttributeNames,
+  };
   const serverArguments = [...devServerArguments(database), '--namespace', bareNamespace];
   const temporal = start('temporal', cliPath, serverArguments, machineEnvironment(process.env));
   // No --data: the stand-ins write no snapshot, which would be work that no vendor gives us.

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { searchAttributeNames } from '../contracts/search-attributes.js';
 import {
   apiEnvironment,
   apiUrl,
@@ -155,6 +156,7 @@ export class LocalSystem {
         port: ports.temporal,
         uiPort: ports.ui,
         databaseFile: join(this.plan.dataFolder, database),
+        searchAttributes: searchAttributeNames,
       }),
       env: machineEnvironment(this.plan.env),
       cwd: this.plan.dataFolder,

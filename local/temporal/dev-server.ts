@@ -15,18 +15,31 @@ const dynamicConfig = {
   'frontend.enableServerVersionCheck': false,
 };
 
-/** Arguments of `temporal`. The write-ahead log survives a killed process; a lost machine may lose the last commits. */
+/**
+ * The dev server reads the search attributes anew whenever it needs one, 70 times a checkout, so that new ones can be used
+ * at once. What it knows from its first start on need not be read; one that is added later can be used 2 s later.
+ */
+const rememberSearchAttributes = { 'system.forceSearchAttributesCacheRefreshOnRead': false };
+
+/**
+ * Arguments of `temporal`. The write-ahead log survives a killed process; a lost machine may lose the last commits.
+ * `searchAttributes` (Keywords) are those of every namespace; without them namespaces may be made at any time.
+ */
 export function devServerArguments(options: {
   port: number;
   uiPort: number;
   databaseFile: string;
+  searchAttributes?: readonly string[];
 }): string[] {
+  const { searchAttributes } = options;
+  const settings = { ...dynamicConfig, ...(searchAttributes && rememberSearchAttributes) };
   return [
     ...['server', 'start-dev', '--ip', loopback, '--namespace', 'default', '--log-level', 'warn'],
     ...['--port', String(options.port), '--ui-port', String(options.uiPort)],
     ...['--db-filename', options.databaseFile],
     ...['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=NORMAL'],
-    ...Object.entries(dynamicConfig).flatMap(([key, value]) => [
+    ...(searchAttributes ?? []).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
+    ...Object.entries(settings).flatMap(([key, value]) => [
       '--dynamic-config-value',
       `${key}=${JSON.stringify(value)}`,
     ]),
