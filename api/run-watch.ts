@@ -14,12 +14,19 @@ interface Versioned {
   state: { version: number };
 }
 
+interface Waiting<Value extends Versioned> {
+  since: number;
+  isOver: (value: Value) => boolean;
+  waitMs: number;
+  withState: (value: Value, state: Value['state']) => Value | Promise<Value>;
+}
+
 interface Poll {
   waiters: number;
-  /** The newest version seen in the run's history. */
-  version: number;
-  /** The run is closed: nothing newer will come. */
-  closed: boolean;
+  /** The newest state seen in the run's history: what its memo holds. */
+  state: Versioned['state'] | undefined;
+  /** How the run closed, once it has. Only one that completed is sure to be the last of its workflow id. */
+  closed: 'completed' | 'otherwise' | undefined;
   /** Settles at the next visible change, or when the poll ends. Replaced after each. */
   changed: Promise<void>;
   stop: AbortController;
@@ -40,37 +47,47 @@ export class RunWatch {
 
   /**
    * What `read` gives: as soon as its version is above `since`, else as it is after `waitMs`. `isOver`: this run itself says
-   * nothing more, but `read` may still find something.
+   * nothing more, but `read` may still find something. `withState` puts a state that the run's history brought in the place
+   * of the one that was read.
    */
   async waitFor<Value extends Versioned>(
     workflowId: string,
     read: () => Promise<Value | undefined>,
-    { since, isOver, waitMs }: { since: number; isOver: (value: Value) => boolean; waitMs: number },
+    { since, isOver, waitMs, withState }: Waiting<Value>,
   ): Promise<Value | undefined> {
     const until = Date.now() + waitMs;
     let value = await read();
-    const found = () => value === undefined || value.state.version > since;
-    if (!found() && !isOver(value!) && waitMs > 0) {
-      if (!(await this.#changed(workflowId, since, until))) return value;
-      value = await read();
+    if (value && value.state.version <= since && !isOver(value) && waitMs > 0) {
+      const news = await this.#news(workflowId, since, until);
+      if (!news) return value;
+      value = news.state ? await withState(value, news.state as Value['state']) : await read();
     }
-    while (!found() && Date.now() < until && !this.#closing.signal.aborted) {
+    while (value && value.state.version <= since && Date.now() < until && !this.#closing.signal.aborted) {
       await this.#pause(Math.min(overPaceMs, until - Date.now()));
       value = await read();
     }
     return value;
   }
 
-  /** Waits for a version above `since`, the end of the run or `until`. False: too many are waited for already. */
-  async #changed(workflowId: string, since: number, until: number): Promise<boolean> {
+  /**
+   * Waits for a version above `since`, the end of the run or `until`. Without a state it is to be read: the time is over, or
+   * another run of the same workflow id may have taken this one's place. Undefined: too many are waited for already.
+   */
+  async #news(
+    workflowId: string,
+    since: number,
+    until: number,
+  ): Promise<{ state?: Versioned['state'] } | undefined> {
     const poll = this.#join(workflowId);
-    if (!poll) return false;
+    if (!poll) return undefined;
     try {
       // The poll begins with the whole history, so a change since the read is not missed.
       for (;;) {
         const { changed } = poll;
         const left = until - Date.now();
-        if (poll.version > since || poll.closed || poll.stop.signal.aborted || left <= 0) return true;
+        const state = poll.closed === 'otherwise' ? undefined : poll.state;
+        if (state && state.version > since) return { state };
+        if (poll.closed || poll.stop.signal.aborted || left <= 0) return {};
         await settledWithin(changed, left);
       }
     } finally {
@@ -100,8 +117,8 @@ export class RunWatch {
     if (this.#polls.size >= maxPolls) return undefined;
     const poll: Poll = {
       waiters: 1,
-      version: 0,
-      closed: false,
+      state: undefined,
+      closed: undefined,
       changed: Promise.resolve(),
       stop: new AbortController(),
     };
@@ -129,12 +146,14 @@ export class RunWatch {
           }),
         );
         token = page.nextPageToken?.length ? page.nextPageToken : undefined;
-        const before = poll.version;
-        for (const event of page.history?.events ?? [])
-          poll.version = Math.max(poll.version, publishedVersion(event));
+        const events = page.history?.events ?? [];
+        const before = poll.state;
+        for (const event of events) poll.state = publishedState(event) ?? poll.state;
         // No token: the run is closed, its state is final.
-        poll.closed = !token;
-        if (poll.version > before || poll.closed) {
+        if (!token) {
+          poll.closed = events.at(-1)?.workflowExecutionCompletedEventAttributes ? 'completed' : 'otherwise';
+        }
+        if (poll.state !== before || poll.closed) {
           announce!();
           renew();
         }
@@ -149,10 +168,10 @@ export class RunWatch {
   }
 }
 
-/** The version a history event made visible; 0 for all that change nothing. */
-function publishedVersion(event: temporal.api.history.v1.IHistoryEvent): number {
+/** The state a history event made visible; undefined for all that change nothing. */
+function publishedState(event: temporal.api.history.v1.IHistoryEvent): Versioned['state'] | undefined {
   const payload = event.workflowPropertiesModifiedEventAttributes?.upsertedMemo?.fields?.['state'];
-  return payload ? defaultPayloadConverter.fromPayload<Versioned['state']>(payload).version : 0;
+  return payload ? defaultPayloadConverter.fromPayload<Versioned['state']>(payload) : undefined;
 }
 
 /** Resolves when the promise settles or the time is over, and leaves no timer behind. */

@@ -66,6 +66,7 @@ export function checkoutRoutes(dependencies: CheckoutDependencies & { watch: Run
       since,
       isOver,
       waitMs: wait_ms,
+      withState: ({ checkout }, state) => withAftermath(client, tenant.id, { checkout, state }),
     });
     if (!shown) throw new Problem('not_found');
     response.json(renderCheckout(shown, tenant));

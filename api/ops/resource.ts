@@ -98,6 +98,7 @@ export async function describeCheckout(
 ): Promise<z.output<typeof opsCheckoutSchema>> {
   const shown = await withAftermath(view.client, tenant.id, memo);
   const { checkout, state } = memo;
+  const { late } = shown;
   const { amount, currency, description } = checkout;
   const { authorization, session, paymentIntent } = state.instrument ?? {};
   const { resolution } = state;

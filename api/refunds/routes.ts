@@ -40,7 +40,12 @@ export function refundRoutes(
     const memo = await watch.waitFor(
       refundWorkflowId(tenant.id, id),
       () => readRefund(client, tenant.id, id),
-      { since, isOver: () => false, waitMs: wait_ms },
+      {
+        since,
+        isOver: () => false,
+        waitMs: wait_ms,
+        withState: (memo, state) => ({ ...memo, state }),
+      },
     );
     if (!memo) throw new Problem('not_found');
     response.json(renderRefund(memo, tenant));
