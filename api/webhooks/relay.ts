@@ -28,8 +28,8 @@ const rememberedMs = 3_600_000;
 /** An event this soon behind another one of the same checkout is its follower. */
 const followerWindowMs = 1_000;
 
-/** When a follower looks whether the checkout is paid; after the last pause it is signaled like any other. */
-const followerPausesMs = [100, 200, 700];
+/** When followers look whether the checkout is paid; after the last pause they are signaled like any other. */
+const followerPausesMs = [250, 750];
 
 /** Says that money came in, is on its way, or may have been taken: the payment of an approval need not carry our mark. */
 const moneyKinds: readonly PaymentEventKind[] = [
@@ -45,6 +45,7 @@ export class WebhookRelay {
   readonly #client: Client;
   readonly #delivered = new Recent<true>(50_000, rememberedMs);
   readonly #wokenAt = new Recent<number>(10_000, 10_000);
+  readonly #looks = new Map<string, Promise<CheckoutMemo | undefined>>();
 
   constructor(client: Client) {
     this.#client = client;
@@ -89,12 +90,26 @@ export class WebhookRelay {
     const last = this.#wokenAt.get(workflowId);
     this.#wokenAt.set(workflowId, Date.now());
     if (last === undefined || Date.now() - last > followerWindowMs) return false;
-    for (const pause of followerPausesMs) {
-      await sleep(pause);
-      const memo = await readCheckout(this.#client, tenantId, checkoutId);
-      if (memo && isKnown(memo, event)) return true;
-    }
-    return false;
+    const memo = await this.#lookTogether(tenantId, checkoutId, workflowId);
+    return memo !== undefined && isKnown(memo, event);
+  }
+
+  /** The checkout at its end, or as it is after the last pause. One look for all followers that wait for it. */
+  #lookTogether(tenantId: string, checkoutId: string, workflowId: string): Promise<CheckoutMemo | undefined> {
+    const underWay = this.#looks.get(workflowId);
+    if (underWay) return underWay;
+    const look = async () => {
+      let memo: CheckoutMemo | undefined;
+      for (const pause of followerPausesMs) {
+        await sleep(pause);
+        memo = await readCheckout(this.#client, tenantId, checkoutId);
+        if (memo && isTerminal(memo.state.status)) break;
+      }
+      return memo;
+    };
+    const begun = look().finally(() => this.#looks.delete(workflowId));
+    this.#looks.set(workflowId, begun);
+    return begun;
   }
 
   /**
