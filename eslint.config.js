@@ -50,6 +50,21 @@ export default tseslint.config(
     },
   },
   {
+    // These modules are evaluated once for all runs of a worker: what a run knows must not lie in them.
+    files: ['contracts/**', 'domain/**', 'workflows/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'TSEnumDeclaration', message: 'Use a union of string literals.' },
+        {
+          selector:
+            ':matches(Program, ExportNamedDeclaration) > VariableDeclaration[kind!="const"], PropertyDefinition[static=true]',
+          message: 'Runs share this module: keep state in what is made for a run.',
+        },
+      ],
+    },
+  },
+  {
     files: ['eslint.config.js', '.dependency-cruiser.cjs', 'vitest.config.ts'],
     rules: { 'no-restricted-exports': 'off' },
   },

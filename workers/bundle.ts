@@ -11,13 +11,18 @@ const inWorkflows = (name: string) =>
 
 const workflowsPath = inWorkflows('index');
 
-/** Pure code without state of a run: evaluated once per worker instead of once per cached run. */
+/**
+ * Modules that are evaluated once per worker instead of once per cached run: all, because none keeps state of a run outside
+ * of functions and objects made for it. The SDK freezes what they export.
+ */
 async function sharedModules(): Promise<string[]> {
-  const folders = ['contracts', 'domain'].map((name) =>
+  const folders = ['contracts', 'domain', 'workflows'].map((name) =>
     fileURLToPath(new URL(`../${name}/`, import.meta.url)),
   );
   const files = await Promise.all(
-    folders.map(async (folder) => (await readdir(folder)).sort().map((file) => join(folder, file))),
+    folders.map(async (folder) =>
+      (await readdir(folder, { recursive: true })).sort().map((file) => join(folder, file)),
+    ),
   );
   return files.flat().filter((file) => file.endsWith(`.${extension}`) && !file.endsWith('.d.ts'));
 }
