@@ -192,8 +192,10 @@ export class Troublemakers {
       return this.#world.reconcileOnSchedule().catch(() => undefined);
     }
     if (what === 'lose_refunds' || what === 'lose_everything') return this.#lose(purchase, what);
-    const [act, aim] = what.split('_') as ['terminate' | 'reset', 'late' | 'ledger'];
-    if (aim === 'late' || aim === 'ledger') return this.#stop(purchase, act, aim, back);
+    if (what === 'terminate_late') return this.#stop(purchase, 'terminate', 'late');
+    if (what === 'reset_late') return this.#stop(purchase, 'reset', 'late', back);
+    if (what === 'terminate_ledger') return this.#stop(purchase, 'terminate', 'ledger');
+    if (what === 'reset_ledger') return this.#stop(purchase, 'reset', 'ledger', back);
     if (what === 'terminate_refund' || what === 'reset_refund') return this.#stopRefund(purchase, what, back);
     if (what === 'forged_late') return this.#callLate(purchase);
     const checkout = [...this.#agents.checkouts[purchase]!].at(-1);
