@@ -262,9 +262,12 @@ export function createRefundActivities(dependencies: ActivityDependencies & Refu
         await requireRight(order);
         const asked = { requestHash: hash, requestedBy, callId };
         const metadata = ownership.mark({ tenantId, checkoutId, refundId, asked });
+        // Stripe puts the card and e-mail of a fraudulent charge on its block list: only a person may say so.
+        const alone = reason === 'fraudulent' && order.signedDecision === undefined;
+        const params = { amount, reason: alone ? 'requested_by_customer' : reason, metadata } as const;
         return createRefund(
           dependencies,
-          { payment_intent: paymentIntent, amount, reason, metadata },
+          { payment_intent: paymentIntent, ...params },
           onceOnAccount(dependencies, order.request, 'refund.create', order.attempt),
         );
       });

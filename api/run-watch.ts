@@ -60,7 +60,7 @@ export class RunWatch {
     if (value && value.state.version <= since && !isOver(value) && waitMs > 0) {
       const news = await this.#news(workflowId, since, until);
       if (!news) return value;
-      value = news.state ? await withState(value, news.state as Value['state']) : await read();
+      value = news.state ? await withState(value, news.state) : await read();
     }
     while (value && value.state.version <= since && Date.now() < until && !this.#closing.signal.aborted) {
       await this.#pause(Math.min(overPaceMs, until - Date.now()));

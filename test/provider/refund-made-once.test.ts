@@ -66,3 +66,11 @@ test('the same request again, of which nobody else knows any more, finds what St
   expect(examined?.made?.refund).toBe('refund' in reading && reading.refund);
   expect(examined).not.toHaveProperty('grant');
 });
+
+test('a claim of fraud that no person approved puts nobody on Stripe’s block list', async () => {
+  const paymentIntent = await paidIntent(bench, 4_900);
+  const order = await grantedRefund(bench, { paymentIntent, amount: 1_000, reason: 'fraudulent' });
+  await bench.run('submitRefund', { ...order, attempt: 1 });
+  const [refund] = (await bench.stripe.refunds.list({ payment_intent: paymentIntent })).data;
+  expect(refund).toMatchObject({ amount: 1_000, reason: 'requested_by_customer' });
+});

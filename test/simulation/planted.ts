@@ -45,8 +45,8 @@ export const planted: readonly Planted[] = [
   bug(
     'late money that is only said to go back',
     'workflows/steps/settle-late-payment.ts',
-    '  let reading: RefundSubmission = await submitUntilKnown(inHand);',
-    "  let reading: RefundSubmission = { kind: 'refunded', refund: 're_0' };\n  void submitUntilKnown;",
+    '  const submission = await submitUntilKnown(inHand);',
+    "  const submission = { kind: 'refunded', refund: 're_0' } as Awaited<ReturnType<typeof submitUntilKnown>>;",
   ),
   bug(
     'a part of late money given back',
@@ -200,8 +200,8 @@ export const planted: readonly Planted[] = [
   bug(
     'a refund of the whole payment',
     'activities/refunds.ts',
-    '{ payment_intent: paymentIntent, amount, reason, metadata },',
-    '{ payment_intent: paymentIntent, reason, metadata },',
+    'const params = { amount, reason:',
+    'const params = { reason:',
   ),
   {
     name: 'each refund judged alone',
