@@ -283,7 +283,9 @@ export class Oracle {
     const kept = payments.filter((payment) => payment.returned !== 'succeeded' && payment.net > 0);
     const forPeople = kept.filter(isForPeople);
     const backWithUs = payments.find((payment) => payment.returned === 'failed');
-    if (backWithUs && late !== 'needs_attention' && late !== 'honoured')
+    // Where all was lost, nothing tells it from the payment that the checkout was paid with.
+    const mayBeOwn = this.#forgotten.has(id);
+    if (backWithUs && late !== 'needs_attention' && late !== 'honoured' && !mayBeOwn)
       throw new Violation('I4', `${backWithUs.intent} came back from the bank, ${id} says ${String(late)}`);
     const isPaid = state === 'paid' || late === 'honoured';
     if (!isPaid) {
@@ -291,7 +293,9 @@ export class Oracle {
         throw new Violation('I1', `${id} is ${state}, and ${this.#book.net(id)} stays taken`);
       return;
     }
-    const own = payments.filter((payment) => payment.returned === undefined);
+    const own = payments.filter(
+      ({ returned: back }) => back === undefined || (mayBeOwn && back === 'failed'),
+    );
     if (kept.length > 1 && kept.length - 1 > forPeople.length)
       throw new Violation('I1', `${id} is paid, and keeps ${kept.length} payments`);
     if (own.length === 0) throw new Violation('I1', `${id} is ${state}, and its money went back as late`);
