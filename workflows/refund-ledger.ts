@@ -192,7 +192,11 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     const amount = request.rest ? refundable(facts) : request.amount;
     const judged = judgeRefund({ amount, currency }, facts, policy);
     // A claim of fraud once needed a person whatever the sum: a run that held one keeps to the commands of its history.
-    const held = reason === 'fraudulent' && judged.kind === 'automatic' && !patched('approval-by-sum-alone');
+    const held =
+      request.v === 1 &&
+      reason === 'fraudulent' &&
+      judged.kind === 'automatic' &&
+      !patched('approval-by-sum-alone');
     const verdict = held ? { kind: 'needs_approval' as const, because: 'fraud_claim' as const } : judged;
     const travelling = onTheirWay(checkoutId);
     if (verdict.kind === 'refused' && travelling > 0 && tries > 1) {
@@ -205,8 +209,9 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
       throw ApplicationFailure.nonRetryable('refused by policy', verdict.code, facts);
     }
     if (request.v > 1 && (grant?.amount !== amount || grant.verdict !== verdict.kind)) {
-      // Others were let through, or came to nothing, while this one was examined.
-      return letThrough(request, tries, asked);
+      // Others were let through, or came to nothing, while this one was examined. More than a few in a row are a fault.
+      if (tries === 1) throw ApplicationFailure.nonRetryable('judged otherwise each time', 'not_judged');
+      return letThrough(request, tries - 1, asked);
     }
     if (verdict.kind === 'automatic') automatic.add(refundId);
     const outcome = 'pending';

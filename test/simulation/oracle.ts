@@ -255,12 +255,13 @@ export class Oracle {
 
   /**
    * I1: one payment stays with each purchase, and one more for each paid checkout after which an agent said that the caller buys
-   * the same again. What a lost run had taken nobody can know.
+   * the same again. What a lost run had taken nobody can know, and copies beside a run that waits for a person wait with it.
    */
   #onePaymentEach(): void {
     for (const purchase of this.#world.scenario.purchases.keys()) {
       const mine = [...this.#checkouts].filter(([, known]) => known.purchase === purchase).map(([id]) => id);
-      if (mine.some((id) => this.#lost.has(id))) continue;
+      const waits = (told?: CheckoutResource) => told !== undefined && this.#mayWait(told);
+      if (mine.some((id) => this.#lost.has(id) || waits(this.#last.get(id)))) continue;
       const kept = mine
         .flatMap((id) => this.#book.payments(id))
         .filter((payment) => payment.net > 0 && payment.returned !== 'succeeded' && !isForPeople(payment));
