@@ -55,8 +55,9 @@ export async function awaitApproval(run: RefundRun): Promise<boolean> {
   }
   await decidedBefore(decided, expiresAt, 'until the approval expires');
   if (!decided()) {
+    // From here on any decision is too late, however long the look takes.
+    run.timeIsUp = true;
     const made = (await run.mayBeMade()) ? await lookUp(run) : undefined;
-    // Somebody may have decided meanwhile: then this is learned too late, and nothing changes.
     run.learn(made ? { type: 'submitted', refund: made.refund } : { type: 'approval_expired' });
   }
   return run.state.status === 'submitting' || run.state.status === 'submitted';

@@ -42,6 +42,8 @@ export class RefundRun implements RefundInHand {
   readonly inbox = new EventInbox(() => this.#showDetails());
   waits = 0;
   state: RefundState;
+  /** Nobody decided in time, though it may not be told yet. */
+  timeIsUp = false;
   /** The signed approval, once a person has given it: checked again where the money leaves. */
   approval: string | undefined;
   /** Settles when what was announced so far will be told. */
@@ -196,8 +198,9 @@ export class RefundRun implements RefundInHand {
 
   #requireUndecided(): void {
     const { status, approval } = this.state;
-    if (status === 'awaiting_approval') return;
-    if (status === 'approval_expired') throw refused('approval_expired', 'nobody decided in time');
+    const waits = status === 'awaiting_approval';
+    if (waits && !this.timeIsUp) return;
+    if (waits || status === 'approval_expired') throw refused('approval_expired', 'nobody decided in time');
     const { decision, decidedBy, decidedAt } = approval ?? {};
     throw refused('already_decided', 'decided before', { decision, decidedBy, decidedAt });
   }
