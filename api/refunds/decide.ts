@@ -32,8 +32,9 @@ export function createDecision({ client, decisions }: DecisionDependencies) {
     } catch (error) {
       if (error instanceof Problem) throw error;
       const type = updateRefusal(error)?.type;
-      if (type === 'request_changed' || type === 'self_approval') throw new Problem(type);
-      if (type !== 'already_decided' && type !== 'approval_expired') throw temporalUnavailable();
+      if (type === 'request_changed' || type === 'self_approval' || type === 'approval_expired')
+        throw new Problem(type);
+      if (type !== 'already_decided') throw temporalUnavailable();
     }
     const memo = await readRefund(client, tenantId, refundId);
     // Its run was stopped, and waits for the decision again as soon as it is started again.
