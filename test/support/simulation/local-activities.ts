@@ -2,8 +2,9 @@ import { defaultFailureConverter, defaultPayloadConverter } from '@temporalio/co
 import { msNumberToTs, tsToMs } from '@temporalio/common/lib/time.js';
 import type { coresdk, google } from '@temporalio/proto';
 import { activityFailure } from './activity-task.js';
-import type { Command, Job } from './isolate.js';
+import type { Job } from './isolate.js';
 import type { RunEnvironment } from './run-environment.js';
+import type { Turn } from './turn.js';
 import type { Process } from './virtual-time.js';
 
 type Local = coresdk.workflow_commands.IScheduleLocalActivity;
@@ -39,7 +40,7 @@ export class LocalActivities {
     return this.#leftOver.length > 0 || this.#current.size > 0;
   }
 
-  begin(commands: readonly Command[]): void {
+  begin(commands: Turn['commands']): void {
     for (const { scheduleLocalActivity } of commands)
       if (scheduleLocalActivity) this.#run(scheduleLocalActivity);
   }
@@ -52,14 +53,23 @@ export class LocalActivities {
     for (const command of this.#leftOver.splice(0)) this.#run(command);
   }
 
-  /** The task with these commands is lost: what it scheduled will be scheduled again, what was older runs again. */
-  forget(commands: readonly Command[]): void {
-    const lost = new Set(commands.map(({ scheduleLocalActivity }) => scheduleLocalActivity?.seq));
-    for (const [seq, process] of this.#current) {
-      process.alive = false;
-      this.#current.delete(seq);
-      if (!lost.has(seq)) this.#leftOver.push(this.#commands.get(seq)!);
-    }
+  /**
+   * A task is lost, and answers that no task had taken: what it scheduled will be scheduled again, what was older runs again,
+   * also where its answer was in the task.
+   */
+  forget(turns: readonly Turn[], untaken: readonly Job[] = []): void {
+    const lost = new Set(
+      turns.flatMap(({ commands }) =>
+        commands.map(({ scheduleLocalActivity }) => scheduleLocalActivity?.seq),
+      ),
+    );
+    const answered = [...turns.flatMap(({ jobs }) => jobs), ...untaken].flatMap(({ resolveActivity }) =>
+      resolveActivity?.isLocal ? [resolveActivity.seq ?? 0] : [],
+    );
+    for (const process of this.#current.values()) process.alive = false;
+    const older = [...answered, ...this.#current.keys()].filter((seq) => !lost.has(seq));
+    this.#current.clear();
+    this.#leftOver.push(...older.map((seq) => this.#commands.get(seq)!));
   }
 
   readonly #commands = new Map<number, Local>();

@@ -65,6 +65,8 @@ export class WorkflowRun {
   #jobs: Job[] = [];
   #waking = false;
   #open: OpenTask | undefined;
+  /** Of local activities, which the workflow has not been told yet. */
+  #answers: Job[] = [];
   #loaded: LoadedWorkflow | undefined;
   #sticky: ActivityWorker | undefined;
 
@@ -135,11 +137,12 @@ export class WorkflowRun {
 
   #loseTask(): void {
     const open = this.#open;
-    if (!open) return;
-    open.lost = true;
-    this.#open = undefined;
-    this.#locals.forget(open.turns.flatMap(({ commands }) => commands));
-    this.#jobs = [...open.taken, ...this.#jobs];
+    this.#locals.forget(open?.turns ?? [], this.#answers.splice(0));
+    if (open) {
+      open.lost = true;
+      this.#open = undefined;
+      this.#jobs = [...open.taken, ...this.#jobs];
+    }
     this.#env.time.after(this.start.taskTimeoutMs, () => this.#wake(0));
   }
 
@@ -159,7 +162,7 @@ export class WorkflowRun {
 
   #wake(delay: number): void {
     if (!this.isOpen || this.#waking || this.#open) return;
-    if (this.#jobs.length === 0 && !this.#locals.mustRun) return;
+    if (this.#jobs.length === 0 && this.#answers.length === 0 && !this.#locals.mustRun) return;
     this.#waking = true;
     const { time, host } = this.#env;
     time.after(delay + host.latency(), () => this.#beginTask());
@@ -186,7 +189,8 @@ export class WorkflowRun {
     this.#sticky = open.worker;
     this.#locals.runLeftOver();
     if (open.taken.length > 0) await this.#turn(open, open.taken);
-    else this.#endTurn(open);
+    await this.#takeAnswers();
+    if (open.turns.length === 0) this.#endTurn(open);
   }
 
   async #turn(open: OpenTask, jobs: Job[]): Promise<void> {
@@ -230,9 +234,15 @@ export class WorkflowRun {
   }
 
   #localResolved(job: Job): void {
+    this.#answers.push(job);
+    this.#env.time.after(0, () => this.#takeAnswers());
+  }
+
+  async #takeAnswers(): Promise<void> {
     const open = this.#open;
-    if (!open || open.lost) return;
-    this.#env.time.after(0, () => this.#turn(open, [job]));
+    // Between two tasks: the next one takes them.
+    if (!open || !this.#loaded) return this.#wake(0);
+    for (const job of this.#answers.splice(0)) await this.#turn(open, [job]);
   }
 
   async #completeTask(open: OpenTask): Promise<void> {
@@ -246,7 +256,7 @@ export class WorkflowRun {
         this.#env.count(`${this.start.workflowType} asked while it went on`);
       this.#open = undefined;
       open.lost = true;
-      this.#locals.forget(commands);
+      this.#locals.forget(open.turns);
       this.#jobs = [...open.taken, ...this.#jobs];
       await this.evict();
       this.#wake(0);
