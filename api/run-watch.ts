@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
@@ -43,6 +44,8 @@ export class RunWatch {
 
   constructor(client: Client) {
     this.#client = client;
+    // As many listeners as waiters: no leak.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /**

@@ -15,6 +15,8 @@ import { refundPathTenants } from './refund-paths.js';
  *
  *   npx tsx test/replay/record.ts [path…]
  *
+ * What `histories/earlier` holds was recorded by code of before, and is never recorded anew.
+ *
  * Needed when a path is added, or when code that no deployment runs yet was changed. Once the product is deployed, a
  * history that fails to replay means that open checkouts would get stuck: then the code is wrong, not the history.
  */
@@ -57,7 +59,8 @@ const world = await startWorld({
 try {
   mkdirSync(folder, { recursive: true });
   if (asked.length === 0) {
-    for (const file of readdirSync(folder)) rmSync(join(folder, file));
+    for (const file of readdirSync(folder).filter((name) => name.endsWith('.json')))
+      rmSync(join(folder, file));
   }
   for (const name of asked.length > 0 ? asked : Object.keys(paths)) await record(world, name);
 } finally {

@@ -1,4 +1,5 @@
 import { Caller } from '../support/world/caller.js';
+import { reconcile } from '../support/world/reconcile.js';
 import { type Refund, RefundDesk, refundTenant } from '../support/world/refund-desk.js';
 import type { World } from '../support/world/world.js';
 import type { Path } from './path.js';
@@ -48,6 +49,22 @@ export const refundPaths: Readonly<Record<string, Path>> = {
     'patient',
     true,
   ),
+  'refund-rejected': path(
+    8_000,
+    'rejected',
+    async (desk, refund, { standIns }) => {
+      const { charge } = await desk.atStripe(refund.checkout_id);
+      await standIns.dispute(charge.id);
+      await desk.decide(refund, 'approve');
+    },
+    'patient',
+    true,
+  ),
+  'refund-restored': path(8_000, 'refunded', async (desk, refund, world) => {
+    await desk.run(refund).terminate('recorded');
+    await reconcile(world, 'patient', { sinceMs: Date.now() - 60_000 });
+    await desk.decide(refund, 'approve');
+  }),
   'refund-retried': async (world) => {
     const desk = new RefundDesk(new Caller(world, { tenant: 'patient' }));
     const checkoutId = await desk.paid(8_000);
