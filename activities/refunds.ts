@@ -12,7 +12,7 @@ import type { RefundStatus } from '../domain/refund-state.js';
 import { areTwoPeople } from '../domain/four-eyes.js';
 import { keyLifetime } from '../domain/idempotency-key.js';
 import type { RefundSums } from '../domain/refund-book.js';
-import { judgeRefund, needsApprovalAlone, refundable } from '../domain/refund-policy.js';
+import { judgeRefund, needsApprovalAlone, reasonToGive, refundable } from '../domain/refund-policy.js';
 import type { DecisionTokens } from '../providers/approval/decision-token.js';
 import { requestHash } from '../providers/approval/request-hash.js';
 import type { RequestSeal } from '../providers/approval/request-seal.js';
@@ -262,9 +262,7 @@ export function createRefundActivities(dependencies: ActivityDependencies & Refu
         await requireRight(order);
         const asked = { requestHash: hash, requestedBy, callId };
         const metadata = ownership.mark({ tenantId, checkoutId, refundId, asked });
-        // Stripe puts the card and e-mail of a fraudulent charge on its block list: only a person may say so.
-        const alone = reason === 'fraudulent' && order.signedDecision === undefined;
-        const params = { amount, reason: alone ? 'requested_by_customer' : reason, metadata } as const;
+        const params = { amount, reason: reasonToGive(reason, order.signedDecision !== undefined), metadata };
         return createRefund(
           dependencies,
           { payment_intent: paymentIntent, ...params },

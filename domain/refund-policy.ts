@@ -68,3 +68,11 @@ export function judgeRefund(
     return { kind: 'needs_approval', because: 'customer_total' };
   return { kind: 'automatic' };
 }
+
+/**
+ * The reason that Stripe is given. It puts the card and e-mail of a fraudulent charge on its block list
+ * (docs.stripe.com/api/refunds), so only a person may say so.
+ */
+export function reasonToGive(reason: RefundReason, approved: boolean): RefundReason {
+  return reason === 'fraudulent' && !approved ? 'requested_by_customer' : reason;
+}
