@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer, connect } from 'node:net';
 import { isRecord, readJson, writeJson } from './files.js';
 
@@ -41,7 +42,7 @@ export async function choosePorts(
         break;
       }
     }
-    port ??= await freePort();
+    while (port === undefined || taken.has(port)) port = await freePort();
     if (first !== 0 && port !== first) replaced(name, first, port);
     chosen[name] = port;
     taken.add(port);
@@ -92,15 +93,21 @@ export function portAnswers(host: string, port: number, timeoutMs: number): Prom
   });
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, loopback, () => {
-      const address = server.address();
-      server.close(() =>
-        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no free port')),
-      );
-    });
-  });
+/**
+ * Outside what the system gives to whoever asks for any port (from 32768 on at Linux, 49152 elsewhere): connections and
+ * Temporal's inner services take those, also between this choice and the moment the port's owner listens.
+ */
+const firstFree = 10_000;
+const endFree = 32_768;
+const given = new Set<number>();
+
+/** One that nobody has; never the same twice in this process. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 1_000; tries += 1) {
+    const port = randomInt(firstFree, endFree);
+    if (given.has(port)) continue;
+    given.add(port);
+    if (await portIsFree(port)) return port;
+  }
+  throw new Error('no free port');
 }

@@ -152,6 +152,12 @@ describe('ports', () => {
     expect(ports.api).not.toBe(ports.local);
   });
 
+  it('are chosen outside those that connections and Temporal’s inner services are given', async () => {
+    const ports = await Promise.all(Array.from({ length: 200 }, () => freePort()));
+    expect(new Set(ports).size).toBe(200);
+    expect(Math.max(...ports)).toBeLessThan(32_768);
+  });
+
   it('are busy when someone listens on any interface', async () => {
     const port = await freePort();
     expect(await portIsFree(port)).toBe(true);
