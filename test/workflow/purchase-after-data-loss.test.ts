@@ -10,6 +10,8 @@ const test = checkoutTest();
 
 const onlyLink = { rails: ['paymentLink'] };
 
+type FiveCallers = [Caller, Caller, Caller, Caller, Caller];
+
 /** The same caller in another call, at the system that has lost everything. */
 function again(caller: Caller, world: World): Caller {
   const twin = new Caller(world, { tenant: caller.tenant, phone: caller.phone ?? null });
@@ -20,7 +22,7 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
   newCaller,
   world: lost,
 }) => {
-  const [onPage, denied, asked, twice] = [newCaller(), newCaller(), newCaller(), newCaller()];
+  const [onPage, denied, asked, twice, dearer] = Array.from({ length: 5 }, () => newCaller()) as FiveCallers;
   const page = await onPage.begin({}, onlyLink);
   await onPage.reach(page, 'awaiting_link');
 
@@ -31,6 +33,9 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
 
   const wallet = await asked.begin();
   await asked.reach(wallet, 'awaiting_wallet');
+
+  const cheap = await dearer.begin({ amount: 4_800 });
+  await dearer.reach(cheap, 'awaiting_wallet');
 
   const pages = await twice.begin({}, onlyLink);
   await twice.reach(pages, 'awaiting_link');
@@ -50,6 +55,7 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
       again(denied, world),
       again(asked, world),
       again(twice, world),
+      again(dearer, world),
     ] as const;
 
     expect(await callers[0].begin({}, onlyLink)).toBe(page);
@@ -73,6 +79,20 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
     expect(await world.standIns.approve(wallet, { grants: 'payment' })).toBe(true);
     await callers[2].reach(wallet, 'paid');
 
+    // What was approved is what was agreed to in the call before: not this price, so it goes back.
+    expect(await callers[4].begin()).toBe(cheap);
+    await callers[4].reach(cheap, 'needs_attention');
+    expect(await world.standIns.approve(cheap, { grants: 'payment' })).toBe(true);
+    await callers[4].reach(cheap, 'awaiting_link');
+    expect(await world.standIns.pay(cheap)).toBe(true);
+    const paid = await callers[4].reach(cheap, 'paid');
+    expect(paid.amount_captured).toBe(4_900);
+    const returned = await until('the other money to go back', async () => {
+      const { body } = await callers[4].get(cheap);
+      return body.late_payment?.state === 'refunded' && body.late_payment;
+    });
+    expect(returned.amount).toBe(4_800);
+
     // The newest of two pages was paid: the other one cannot be paid as well.
     expect(await callers[3].begin({}, onlyLink)).toBe(pages);
     await callers[3].reach(pages, 'paid');
@@ -86,5 +106,5 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
     await world.close();
     await lost.startWorker();
   }
-  for (const caller of [onPage, denied, asked, twice]) caller.checkouts.clear();
+  for (const caller of [onPage, denied, asked, twice, dearer]) caller.checkouts.clear();
 });

@@ -79,7 +79,7 @@ export async function recoverUnknown(run: CheckoutRun, taken: RailStep | 'charge
   const answered = walletFirst && run.foundBefore.size > known;
   if (taken.rail === 'linkWallet' && !answered) {
     const { rail, first } = unknownWallet(run, now);
-    return settleRail(run, rail, first);
+    return settleRail(run, atTheSamePrice(run, rail, 'lost-wallet-at-its-price'), first);
   }
   run.putBack(taken);
   return false;
@@ -190,15 +190,19 @@ function atItsPrice(run: CheckoutRun): (rail: OpenRail) => OpenRail {
   return (rail) => (own ? atTheSamePrice(run, rail) : rail);
 }
 
-/** Money at another price, which the caller agreed to in the call before: it is late money, and not what this run asks for. */
-function atTheSamePrice(run: CheckoutRun, { read, close }: OpenRail): OpenRail {
+/**
+ * Money at another price, which the caller agreed to in the call before: it is late money, and not what this run asks for.
+ * `since`: the patch before which runs took it for what they wait for.
+ */
+function atTheSamePrice(run: CheckoutRun, rail: OpenRail, since?: string): OpenRail {
   const { amount, currency } = run.input;
   const own = (fact: PaymentFact): PaymentFact => {
     if (fact.kind !== 'paid' || (fact.amount === amount && fact.currency === currency)) return fact;
+    if (since !== undefined && !patched(since)) return fact;
     run.noteOtherPayment(fact.paymentIntent);
     return { kind: 'dead' };
   };
-  return { read: async () => own(await read()), close: async () => own(await close()) };
+  return { ...rail, read: async () => own(await rail.read()), close: async () => own(await rail.close()) };
 }
 
 /** A token that was granted to the lost run: only we could spend it, and nobody waits for that any more. */
