@@ -177,7 +177,9 @@ export function judgeLateRefund(
 ): Verdict | undefined {
   // Whoever looks into the payment finds the refund, and what became of it.
   const report: Verdict = { kind: 'refund_not_noticed', repair: 'report_late_payment' };
-  if (late?.status === undefined) return atStripe === 'failed' && !refunded ? report : undefined;
+  if (late === undefined) return atStripe === 'failed' && !refunded ? report : undefined;
+  // Its run was started anew by hand, without what the one before had published.
+  if (late.status === undefined) return atStripe === 'failed' && refunded ? undefined : report;
   const told: Partial<Record<RefundAtStripe, readonly LatePaymentStatus[]>> = {
     succeeded: ['refunded', 'needs_attention'],
     failed: ['needs_attention'],

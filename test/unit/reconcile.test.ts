@@ -167,7 +167,10 @@ describe('a refund', () => {
     [Parameters<typeof judgeLateRefund>[0], Parameters<typeof judgeLateRefund>[1], string | undefined]
   >([
     ['failed', { open: false }, report],
+    ['succeeded', { open: false }, report],
+    ['pending', { open: true }, report],
     ['pending', undefined, undefined],
+    ['succeeded', undefined, undefined],
     ['pending', { open: true, status: 'refunding' }, undefined],
     ['succeeded', { open: true, status: 'refunding' }, wake],
     ['succeeded', { open: true, status: 'refunded' }, undefined],
@@ -181,6 +184,7 @@ describe('a refund', () => {
 
   test('of late money that failed at Stripe is no news where a person has given it back since', () => {
     expect(judgeLateRefund('failed', undefined, true)).toBeUndefined();
+    expect(judgeLateRefund('failed', { open: true }, true)).toBeUndefined();
   });
 });
 
