@@ -83,10 +83,7 @@ export class Oracle {
 
   heard(told: CheckoutResource): void {
     const { checkout_id, amount } = told;
-    // What a run that Temporal lost was to cost is known from nothing but the payment, and that may be somebody's copy.
-    const unknown = this.#lost.has(checkout_id) && this.#strays.size > 0;
-    if (!unknown && !this.#checkouts.get(checkout_id)?.confirmed.has(amount))
-      throw new Violation('I2', `nobody said yes to ${amount} for ${checkout_id}`);
+    if (!this.#mayCost(told)) throw new Violation('I2', `nobody said yes to ${amount} for ${checkout_id}`);
     const before = this.#last.get(checkout_id);
     this.#last.delete(checkout_id);
     this.#last.set(checkout_id, told);
@@ -302,10 +299,12 @@ export class Oracle {
     if (own.length === 0) throw new Violation('I1', `${id} is ${state}, and its money went back as late`);
     // Of money that came late and had been given back in part, only the rest is honoured.
     if (own.length > 1 || (late === 'honoured' && own[0]?.byHand)) return;
-    const [{ captured, net }] = own as [Payment];
+    const [{ intent, captured, net }] = own as [Payment];
     if (captured !== amount) throw new Violation('I1', `${id} is paid, ${captured} of ${amount} were taken`);
     if (told.amount_captured !== captured)
       throw new Violation('I4', `${id} says ${told.amount_captured} were taken`);
+    // Restored from somebody's copy, it shows what was given back of the payment that was agreed to.
+    if (mayBeOwn && this.#strays.has(intent)) return;
     if (told.amount_refunded !== captured - net)
       throw new Violation(
         'I4',
@@ -345,6 +344,17 @@ export class Oracle {
   /** What the product may not end by itself: an approval without a payment, which only a person can clear up. */
   #mayWait(told: CheckoutResource): boolean {
     return told.state === 'needs_attention' && this.#book.hasBareApproval(told.checkout_id);
+  }
+
+  #mayCost({ checkout_id: id, state, amount }: CheckoutResource): boolean {
+    const { purchase, confirmed } = this.#checkouts.get(id) ?? {};
+    if (confirmed?.has(amount)) return true;
+    if (!this.#lost.has(id)) return false;
+    // What a run that Temporal lost was to cost is known from nothing but the payment, and that may be somebody's copy.
+    if (this.#strays.size > 0) return true;
+    // Where nothing was paid either, it is what a later attempt at the same cost.
+    const others = [...this.#checkouts.values()].filter((known) => known.purchase === purchase);
+    return state === 'expired' && others.some((known) => known.confirmed.has(amount));
   }
 
   /** Without what was paid by copies. */

@@ -469,9 +469,10 @@ export class WorkflowRun {
       if (!command.scheduleLocalActivity) void this.#apply(command);
       else this.#locals.leaveOver(command.scheduleLocalActivity);
     }
-    for (const job of base.log.slice(turns).flatMap(({ jobs }) => jobs)) {
-      if (job.signalWorkflow) this.queue(job);
-    }
+    const taken = this.log.flatMap(({ jobs }) => jobs).filter((job) => job.signalWorkflow).length;
+    this.signals.push(...base.signals.slice(0, taken));
+    // Those of a task that nobody completed, too.
+    for (const { name, input } of base.signals.slice(taken)) this.signal(name, input);
   }
 }
 
