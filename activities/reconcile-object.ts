@@ -30,7 +30,7 @@ import {
   chargeOf,
   lateFacts,
   paymentStatus,
-  readLedgerSum,
+  readLedger,
   refundRunFacts,
   refundStatus,
   runFacts,
@@ -234,10 +234,11 @@ export class ObjectReconciler {
   ): Promise<Difference | undefined> {
     const customerKey = found.run === 'gone' ? owner.origin?.customerKey : found.checkout.customerKey;
     if (customerKey === undefined) return undefined;
-    const shown = await readLedgerSum(this.#tenantId, customerKey, owner.checkoutId);
+    const ledger = await readLedger(this.#tenantId, customerKey);
+    const shown = ledger?.refunded?.[owner.checkoutId]?.amount ?? 0;
     if (shown === charge.amount_refunded) return undefined;
     await Context.current().client.workflow.signalWithStart(refundLedgerWorkflowType, {
-      ...refundLedgerStart(this.#tenantId, customerKey),
+      ...refundLedgerStart(this.#tenantId, customerKey, ledger),
       signal: paymentRefunded,
       signalArgs: [{ checkoutId: owner.checkoutId, paymentIntent }],
     });

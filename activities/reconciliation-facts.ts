@@ -6,14 +6,12 @@ import type { CheckoutRunReading } from './checkout-runs.js';
 import { readPublished } from './published-runs.js';
 import type { RefundRunReading } from './refund-runs.js';
 
-/** What a customer's ledger shows as given back of a checkout, minor units. */
-export async function readLedgerSum(
+/** What a customer's ledger shows, running or not; undefined when there is none. */
+export async function readLedger(
   tenantId: string,
   customerKey: string,
-  checkoutId: string,
-): Promise<number> {
-  const run = await readPublished<RefundLedgerMemo>(refundLedgerWorkflowId(tenantId, customerKey));
-  return run?.memo.refunded?.[checkoutId]?.amount ?? 0;
+): Promise<Partial<RefundLedgerMemo> | undefined> {
+  return (await readPublished<RefundLedgerMemo>(refundLedgerWorkflowId(tenantId, customerKey)))?.memo;
 }
 
 export function runFacts(found: CheckoutRunReading): RunFacts {

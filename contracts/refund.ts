@@ -1,5 +1,5 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { RefundEntry, RefundOutcome } from '../domain/refund-book.js';
+import type { RefundEntry, RefundLine, RefundOutcome } from '../domain/refund-book.js';
 import type { RefundPolicy, RefundReason, RefundVerdict } from '../domain/refund-policy.js';
 import type { RefundState } from '../domain/refund-state.js';
 
@@ -129,8 +129,8 @@ export interface RefundMemo {
 export interface RefundLedgerMemo {
   /** Per checkout what Stripe has given back, minor units, and how often that changed. */
   refunded: Record<string, { amount: number; changes: number }>;
-  /** Per checkout the refunds that were let through, oldest first, and when, epoch ms. Their own runs tell the rest. */
-  refunds?: Record<string, { refundId: string; at: number }[]>;
+  /** Per checkout the refunds that were let through, oldest first. What became of them their own runs tell. */
+  refunds?: Record<string, RefundLine[]>;
 }
 
 export interface RefundLedgerInput {

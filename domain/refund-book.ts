@@ -40,13 +40,28 @@ export function withOutcome(
   return book.map((entry) => (entry.refundId === refundId ? { ...entry, outcome } : entry));
 }
 
+/** A refund as a ledger shows it. Those listed before the sums were have `refundId` and `at` alone. */
+export type RefundLine = Pick<RefundEntry, 'refundId' | 'at'> &
+  Partial<Pick<RefundEntry, 'paymentIntent' | 'amount' | 'currency'>>;
+
 /** The refunds of each checkout, oldest first. */
-export function refundsByCheckout(
-  book: readonly RefundEntry[],
-): Record<string, { refundId: string; at: number }[]> {
-  const refunds: Record<string, { refundId: string; at: number }[]> = {};
-  for (const { checkoutId, refundId, at } of book) (refunds[checkoutId] ??= []).push({ refundId, at });
+export function refundsByCheckout(book: readonly RefundEntry[]): Record<string, RefundLine[]> {
+  const refunds: Record<string, RefundLine[]> = {};
+  for (const { checkoutId, refundId, at, paymentIntent, amount, currency } of book)
+    (refunds[checkoutId] ??= []).push({ refundId, at, paymentIntent, amount, currency });
   return refunds;
+}
+
+/** The book that a ledger's list was made of, as far as it goes: nothing is known of what became of its refunds. */
+export function bookOf(refunds: Readonly<Record<string, readonly RefundLine[]>>): RefundEntry[] {
+  const entries = Object.entries(refunds).flatMap(([checkoutId, listed]) =>
+    listed.flatMap(({ refundId, at, paymentIntent, amount, currency }) =>
+      paymentIntent === undefined || amount === undefined || currency === undefined
+        ? []
+        : { refundId, checkoutId, paymentIntent, amount, currency, at, outcome: 'pending' as const },
+    ),
+  );
+  return entries.sort((one, other) => one.at - other.at);
 }
 
 /** Takes out a refund that nobody has and nobody will make: it may be asked for anew. */

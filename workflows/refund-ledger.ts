@@ -68,6 +68,8 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
   const asked = new Map<string, Promise<unknown>>();
   /** Runs that are being started, by refund: a repeated request is answered when the run can be read. */
   const starting = new Map<string, Promise<void>>();
+  /** Refunds whose runs are lost, and which Stripe has: followed anew by whoever asks for them again. */
+  const unfollowed = new Set<string>();
   /** Refunds of this run of the ledger that go to Stripe without a person. */
   const automatic = new Set<string>();
 
@@ -87,7 +89,7 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     await starting.get(refundId);
     // The API asks only for what it could not read.
     if (asksOfAll()) await whatBecameOf(refundId);
-    return isKnown(refundId) ? { startedBy: '', refundId } : undefined;
+    return isKnown(refundId) && !unfollowed.has(refundId) ? { startedBy: '', refundId } : undefined;
   }
 
   /**
@@ -124,6 +126,7 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
       kind === 'absent'
         ? withoutRefund(entries, refundId)
         : withOutcome(entries, refundId, kind === 'failed' ? 'void' : 'at_stripe');
+    if (kind !== 'absent' && patched('lost-refund-followed-anew')) unfollowed.add(refundId);
   }
 
   /**
@@ -158,6 +161,7 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
   ): Promise<RefundAnswer> {
     const { refundId, checkoutId, paymentIntent, currency } = request;
     const { refund, amount, requestHash, madeAt: at } = made;
+    unfollowed.delete(refundId);
     const outcome = 'at_stripe';
     entries = withRefund(entries, { refundId, checkoutId, paymentIntent, amount, currency, at, outcome });
     publish(checkoutId, refundedAtStripe, refundsByCheckout(entries));
@@ -181,7 +185,7 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     const reading = await examineRefundRequest({ request, sums, requestedAt });
     if (!reading) throw ApplicationFailure.nonRetryable('not sent by the API', 'not_sealed');
     // Other requests may have been let through meanwhile. From here to the entry nothing can come in between.
-    if (isKnown(refundId)) {
+    if (isKnown(refundId) && !unfollowed.has(refundId)) {
       await starting.get(refundId);
       return { startedBy: '', refundId };
     }

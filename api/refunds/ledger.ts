@@ -8,6 +8,15 @@ export interface ListedRefund extends RefundMemo {
   at: number;
 }
 
+/** What a customer's ledger shows, running or not; undefined when there is none. */
+export function readLedger(
+  client: Client,
+  tenantId: string,
+  customerKey: string,
+): Promise<Partial<RefundLedgerMemo> | undefined> {
+  return readMemo<RefundLedgerMemo>(client, refundLedgerWorkflowId(tenantId, customerKey));
+}
+
 /**
  * What Stripe has given back of a checkout so far, as its customer's ledger knows it, minor units; and the refunds that went
  * through that ledger, oldest first.
@@ -18,7 +27,7 @@ export async function readRefunded(
   customerKey: string,
   checkoutId: string,
 ): Promise<{ amount: number; changes: number; refunds: ListedRefund[] }> {
-  const ledger = await readMemo<RefundLedgerMemo>(client, refundLedgerWorkflowId(tenantId, customerKey));
+  const ledger = await readLedger(client, tenantId, customerKey);
   const listed = await Promise.all(
     (ledger?.refunds?.[checkoutId] ?? []).map(async ({ refundId, at }) => {
       const memo = await readRefund(client, tenantId, refundId);

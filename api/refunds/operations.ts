@@ -21,6 +21,7 @@ import { Problem } from '../problem.js';
 import { refundId as refundIdOf } from '../quotes/purchase.js';
 import { temporalUnavailable, updateRefusal } from '../runs.js';
 import { refundLedgerStart } from '../../contracts/refund-ledger-start.js';
+import { readLedger } from './ledger.js';
 import { readRefund } from './resource.js';
 import type { refundRequestSchema } from './schemas.js';
 
@@ -121,9 +122,10 @@ async function paymentOf(
 /** Asks the customer's ledger, which is started if there is none. Returns the request id that the refund was started by. */
 async function letThrough(client: Client, request: RefundRequest): Promise<string | undefined> {
   const { tenantId, customerKey } = request;
+  const before = await readLedger(client, tenantId, customerKey);
   for (const until = Date.now() + requestDeadlineMs; Date.now() < until;) {
     const start = new WithStartWorkflowOperation<typeof refundLedger>(refundLedgerWorkflowType, {
-      ...refundLedgerStart(tenantId, customerKey),
+      ...refundLedgerStart(tenantId, customerKey, before),
       workflowIdConflictPolicy: 'USE_EXISTING',
     });
     start.workflowHandle().catch(() => undefined);

@@ -18,6 +18,7 @@ import { readCheckout } from '../checkouts/store.js';
 import { Recent } from '../idempotency.js';
 import { refundLedgerStart } from '../../contracts/refund-ledger-start.js';
 import { Problem } from '../problem.js';
+import { readLedger } from '../refunds/ledger.js';
 import { isNotFound, readDeadlineMs, temporalUnavailable } from '../runs.js';
 
 export type Effect = 'signaled' | 'duplicate' | 'ignored';
@@ -133,12 +134,13 @@ export class WebhookRelay {
       }
       if (!(await this.#isItsOwn(tenantId, memo, paymentIntent))) return 'ignored';
       const { customerKey } = memo.checkout;
+      const before = await readLedger(this.#client, tenantId, customerKey);
       const started = this.#client.withDeadline(Date.now() + readDeadlineMs, () =>
         this.#client.workflow.signalWithStart<
           typeof refundLedger,
           [{ checkoutId: string; paymentIntent: string }]
         >(refundLedgerWorkflowType, {
-          ...refundLedgerStart(tenantId, customerKey),
+          ...refundLedgerStart(tenantId, customerKey, before),
           signal: paymentRefunded,
           signalArgs: [{ checkoutId, paymentIntent }],
         }),

@@ -62,7 +62,7 @@ export class RefundChecks {
     this.#refunds.delete(refundId);
   }
 
-  /** A customer's book was lost, or set back: what was let through in the last day is not known any more. */
+  /** A customer's book was lost, or set back: what was let through in the last day may not be known any more. */
   bookLost(): void {
     this.#bookLost = true;
   }

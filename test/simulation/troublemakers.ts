@@ -319,7 +319,7 @@ export class Troublemakers {
     if (id === undefined) return;
     story.tell('ops', `${act} ${id}`, `ops ${act}`);
     story.count(`ops ${act} of ${server.current(id)!.start.workflowType}`);
-    if (aim === 'ledger') this.#oracle.refunds.bookLost();
+    if (aim === 'ledger' && act === 'reset') this.#oracle.refunds.bookLost();
     await (act === 'terminate' ? server.terminate(id) : server.reset(id, back));
   }
 

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { currencyDecimals } from '../../domain/money.js';
-import { type RefundEntry, sumsOf, withOutcome, withRefund } from '../../domain/refund-book.js';
+import {
+  bookOf,
+  type RefundEntry,
+  refundsByCheckout,
+  sumsOf,
+  withOutcome,
+  withRefund,
+} from '../../domain/refund-book.js';
 import {
   judgeRefund,
   needsApprovalAlone,
@@ -221,6 +228,18 @@ describe('the book of a customer', () => {
     });
     expect(sumsOf(book, { checkoutId: 'co_1', currency: 'usd', now: 999 + day }).customerInDay).toBe(130);
     expect(sumsOf(book, { checkoutId: 'co_1', currency: 'usd', now: 1_000 + day }).customerInDay).toBe(0);
+  });
+
+  test('is made anew from what a ledger shows; what became of its refunds is to be asked', () => {
+    const book = [
+      entry('a', { outcome: 'done' }),
+      entry('b', { at: 2_000, checkoutId: 'co_2', paymentIntent: 'pi_2', currency: 'eur', amount: 7 }),
+      entry('c', { at: 3_000 }),
+    ];
+    const unasked = book.map((one) => ({ ...one, outcome: 'pending' }));
+    expect(bookOf(refundsByCheckout(book))).toEqual(unasked);
+    // Listed before the sums were.
+    expect(bookOf({ co_1: [{ refundId: 'a', at: 1_000 }] })).toEqual([]);
   });
 
   test('takes a refund once, and an outcome only of one it has', () => {

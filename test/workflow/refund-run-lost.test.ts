@@ -108,6 +108,34 @@ describe('a customer’s ledger', () => {
     expect(anew.state).toBe('awaiting_approval');
   });
 
+  test('that is terminated is followed by one that knows what was let through, and what was given back', async ({
+    customer,
+  }) => {
+    const desk = new RefundDesk(customer);
+    const [first, second] = [await desk.paid(9_000), await desk.paid(9_000)];
+    const given = await desk.request(second, { amount: 1_000 });
+    await desk.reach(given.refund_id, 'refunded');
+    await desk.refundedShown(second, 1_000);
+    const held = await desk.request(first, { amount: 6_000 });
+    await (await ledgerOf(desk, first)).terminate('by ops');
+
+    // Small enough to go by itself, were it not for the one that waits.
+    const more = await desk.request(first, { amount: 2_500 });
+    expect([held.state, more.state]).toEqual(['awaiting_approval', 'awaiting_approval']);
+    const third = await desk.askAnew(first, { amount: 501 });
+    expect([third.status, third.body.code]).toEqual([409, 'exceeds_refundable']);
+    await desk.refundedShown(second, 1_000);
+    await desk.decide(held, 'approve');
+    await desk.reach(held.refund_id, 'refunded');
+
+    // A refund in the dashboard is what the next one begins with.
+    await (await ledgerOf(desk, first)).terminate('by ops');
+    const { charge } = await desk.atStripe(first);
+    await desk.world.stripe.refunds.create({ charge: charge.id, amount: 200 });
+    await desk.refundedShown(first, 6_200);
+    await desk.refundedShown(second, 1_000);
+  });
+
   test('believes nobody that something became of a refund', async ({ customer }) => {
     const desk = new RefundDesk(customer);
     const checkoutId = await desk.paid(9_000);
