@@ -17,6 +17,16 @@ import type { TenantWebhookDependencies } from './tenant-webhooks.js';
 /** Those that are not the usual one. */
 const reasons: readonly RefundReason[] = ['duplicate', 'fraudulent'];
 
+/** In no SDK. */
+const answeredTypes: string[] = ['link.agent_authorization.approved', 'link.agent_authorization.declined'];
+
+/** The vendor's ids. */
+export interface FoundInstruments {
+  authorizations: string[];
+  sessions: string[];
+  paymentIntents: string[];
+}
+
 /** Starting runs again that were stopped or lost, and finding what they left at Stripe. */
 export function createLostRunActivities(
   dependencies: ActivityDependencies & Pick<TenantWebhookDependencies, 'tenantWebhook'>,
@@ -116,23 +126,25 @@ export function createLostRunActivities(
 
   return {
     /**
-     * Pages and payments that carry this checkout's mark and were made between the two times (epoch ms). For a run whose keys
-     * Stripe may have forgotten: it must not send anything again before it has looked.
+     * Pages and payments that carry this checkout's mark and were made between the two times (epoch ms), and wallet requests
+     * that were answered since. For a run whose keys Stripe may have forgotten: it must not send anything again before it has
+     * looked. A wallet request that nobody has answered yet cannot be found.
      */
-    async findInstruments(
-      ref: CheckoutRef & { from: number; until: number },
-    ): Promise<{ sessions: string[]; paymentIntents: string[] }> {
+    async findInstruments(ref: CheckoutRef & { from: number; until: number }): Promise<FoundInstruments> {
       const options = onAccount(dependencies, ref);
-      const window = {
-        created: { gte: Math.floor(ref.from / 1_000), lte: Math.ceil(ref.until / 1_000) },
-        limit: 100,
-      };
-      const isOurs = ({ metadata }: { metadata: Stripe.Metadata | null }) => {
+      const since = Math.floor(ref.from / 1_000);
+      const window = { created: { gte: since, lte: Math.ceil(ref.until / 1_000) }, limit: 100 };
+      const isOurs = ({ metadata }: { metadata?: Stripe.Metadata | null | undefined }) => {
         const owner = ownership.read(metadata);
         return owner?.tenantId === ref.tenantId && owner.checkoutId === ref.checkoutId;
       };
       return withVendorFailures(async () => {
-        const found: { sessions: string[]; paymentIntents: string[] } = { sessions: [], paymentIntents: [] };
+        const found: FoundInstruments = { authorizations: [], sessions: [], paymentIntents: [] };
+        const answered = { created: { gte: since }, types: answeredTypes, limit: 100 };
+        for await (const { data } of stripe.events.list(answered, options)) {
+          const { id, metadata } = data.object as { id: string; metadata?: Stripe.Metadata };
+          if (isOurs({ metadata }) && !found.authorizations.includes(id)) found.authorizations.push(id);
+        }
         for await (const session of stripe.checkout.sessions.list(window, options)) {
           if (isOurs(session)) found.sessions.push(session.id);
         }

@@ -161,6 +161,22 @@ export class ObjectReconciler {
     return this.paymentById(intent);
   }
 
+  /** A wallet request that was approved, unless an open run waits for it, or one was paid by it. `metadata`: its own. */
+  async approvalIfLost({
+    id,
+    metadata,
+  }: {
+    id: string;
+    metadata?: Record<string, string>;
+  }): Promise<Difference | undefined> {
+    const owner = this.ownerOf(metadata);
+    const found = owner && (await readCheckoutRun(owner));
+    if (!found || found.run === 'open') return undefined;
+    const paidByIt =
+      found.run === 'ended' && found.state.status === 'paid' && found.state.instrument?.authorization === id;
+    return paidByIt ? undefined : this.approvalById(id);
+  }
+
   async refundById(id: string): Promise<Difference | undefined> {
     await this.#pace();
     const expand = { expand: ['payment_intent', 'charge'] };

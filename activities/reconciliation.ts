@@ -62,6 +62,9 @@ const eventTypes = [
   'refund.failed',
 ];
 
+/** In no SDK. */
+const approvedTypes: string[] = ['link.agent_authorization.approved'];
+
 const iso = (ms: number) => new Date(ms).toISOString();
 
 const stopped = 'ExecutionStatus IN ("Terminated", "Failed", "TimedOut", "Canceled")';
@@ -79,6 +82,7 @@ function runsQuery(source: ReconciliationSource, from: number): string | undefin
     case 'late_payments':
       return `WorkflowType = "${unmatchedPaymentWorkflowType}" AND ((ExecutionStatus = "Running" AND LatePayment = "needs_attention") OR ${closed})`;
     case 'events':
+    case 'approvals':
     case 'pages':
     case 'payments':
     case 'attempts':
@@ -119,6 +123,16 @@ export function createReconciliationActivities(dependencies: ActivityDependencie
           if (old(at) && objects.ownerOf(object.metadata)) named.set(object.id, object);
         }
         return walked(list, [...named.values()], (object) => lookAtNamed(objects, object));
+      }
+      case 'approvals': {
+        // Also those that were delivered: what the run was told is lost with it, and nothing but the request names its payment.
+        const created = since(Math.max(from, Date.now() - eventsListedMs));
+        const list = await stripe.events.list({ ...page, created, types: approvedTypes }, account);
+        const ours = list.data
+          .filter(({ created: at }) => old(at))
+          .map(({ data }) => data.object as NamedObject)
+          .filter(({ metadata }) => objects.ownerOf(metadata));
+        return walked(list, ours, (one) => objects.approvalIfLost(one));
       }
       case 'pages': {
         const created = since(Math.min(from, Date.now() - pageLifetimeMs));

@@ -18,6 +18,7 @@ export function tenantOfSchedule(scheduleId: string): string | undefined {
 /** What is walked, in this order. */
 export const reconciliationSources = [
   'events',
+  'approvals',
   'pages',
   'payments',
   'attempts',

@@ -1,10 +1,11 @@
-import { continueAsNew, log, setCurrentDetails, sleep, workflowInfo } from '@temporalio/workflow';
+import { continueAsNew, log, patched, setCurrentDetails, sleep, workflowInfo } from '@temporalio/workflow';
 import { failureTypes } from '../contracts/failures.js';
 import {
   type Difference,
   type ReconciliationInput,
   type ReconciliationProgress,
   type ReconciliationResult,
+  type ReconciliationSource,
   reconciliationSources,
 } from '../contracts/reconciliation.js';
 import { explainReconciliation } from '../domain/explain-reconciliation.js';
@@ -145,8 +146,10 @@ function after(
   const { source, from, until } = progress;
   const counts = counted(progress, page, settled);
   if (page.next !== undefined) return { source, from, until, ...counts, cursor: page.next };
+  const skipped: ReconciliationSource[] = [];
   // Only where runs were lost can the attempts before them be lost too.
-  const skipped = counts.differences.some(({ kind }) => kind === 'payment_without_run') ? [] : ['attempts'];
+  if (!counts.differences.some(({ kind }) => kind === 'payment_without_run')) skipped.push('attempts');
+  if (source === 'events' && !patched('approvals-are-walked')) skipped.push('approvals');
   const left = reconciliationSources.slice(reconciliationSources.indexOf(source) + 1);
   const next = left.find((one) => !skipped.includes(one));
   return next && { source: next, from, until, ...counts };

@@ -107,7 +107,7 @@ beforeAll(async () => {
   await perform('findInstruments', { ...given, from: Date.now() - 60_000, until: Date.now() });
   await perform('refundLatePayment', { ...given, paymentIntent, because: 'policy' });
   const listed = { tenantId: given.tenantId, from: Date.now() - 60_000, graceMs: 0, pageSize: 100 };
-  for (const source of ['events', 'pages', 'payments', 'attempts', 'refunds'] as const)
+  for (const source of ['events', 'approvals', 'pages', 'payments', 'attempts', 'refunds'] as const)
     await perform('reconcilePage', { ...listed, source });
   const seen = [
     ['payment', paymentIntent],

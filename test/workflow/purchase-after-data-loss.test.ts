@@ -10,7 +10,7 @@ const test = checkoutTest();
 
 const onlyLink = { rails: ['paymentLink'] };
 
-type FiveCallers = [Caller, Caller, Caller, Caller, Caller];
+type SixCallers = [Caller, Caller, Caller, Caller, Caller, Caller];
 
 /** The same caller in another call, at the system that has lost everything. */
 function again(caller: Caller, world: World): Caller {
@@ -22,7 +22,9 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
   newCaller,
   world: lost,
 }) => {
-  const [onPage, denied, asked, twice, dearer] = Array.from({ length: 5 }, () => newCaller()) as FiveCallers;
+  const [onPage, denied, asked, twice, dearer, approved] = Array.from({ length: 6 }, () =>
+    newCaller(),
+  ) as SixCallers;
   const page = await onPage.begin({}, onlyLink);
   await onPage.reach(page, 'awaiting_link');
 
@@ -40,11 +42,16 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
   const pages = await twice.begin({}, onlyLink);
   await twice.reach(pages, 'awaiting_link');
 
+  const answered = await approved.begin();
+  await approved.reach(answered, 'awaiting_wallet');
+
   const session = async (id: string) => (await lost.standIns.session(id)).id;
   const old = { page: await session(page), both: await session(both), pages: await session(pages) };
   // Nothing of the old system works from here on.
   await Promise.all([...lost.workers].map((worker) => worker.stop()));
   await payLate(lost, pages);
+  // Stripe is told that the webhook arrived; the run that it was for is lost, and its payment carries no mark.
+  await lost.standIns.approve(answered, { grants: 'payment', bare: true });
   const workflowBundle = inject('workflowBundle');
   const temporalAddress = inject('temporalAddress');
   const world = await startWorld({ temporalAddress, workflowBundle, successorOf: lost });
@@ -56,6 +63,7 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
       again(asked, world),
       again(twice, world),
       again(dearer, world),
+      again(approved, world),
     ] as const;
 
     expect(await callers[0].begin({}, onlyLink)).toBe(page);
@@ -93,6 +101,10 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
     });
     expect(returned.amount).toBe(4_800);
 
+    expect(await callers[5].begin()).toBe(answered);
+    await callers[5].reach(answered, 'paid');
+    expect(await world.standIns.authorizations(answered)).toHaveLength(1);
+
     // The newest of two pages was paid: the other one cannot be paid as well.
     expect(await callers[3].begin({}, onlyLink)).toBe(pages);
     await callers[3].reach(pages, 'paid');
@@ -106,5 +118,5 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
     await world.close();
     await lost.startWorker();
   }
-  for (const caller of [onPage, denied, asked, twice, dearer]) caller.checkouts.clear();
+  for (const caller of [onPage, denied, asked, twice, dearer, approved]) caller.checkouts.clear();
 });

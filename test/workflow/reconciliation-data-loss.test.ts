@@ -21,7 +21,8 @@ test('a Temporal that lost everything learns from Stripe what was paid, given ba
   world: lost,
 }) => {
   const sinceMs = Date.now() - 1_000;
-  const [byWallet, onPage, opener, twice, late] = [
+  const [byWallet, onPage, opener, twice, approver, late] = [
+    newCaller(),
     newCaller(),
     newCaller(),
     newCaller(),
@@ -58,8 +59,13 @@ test('a Temporal that lost everything learns from Stripe what was paid, given ba
   await opener.reach(open, 'awaiting_link');
   opener.leavesOpen.add(open);
 
+  const approved = await approver.begin();
+  await approver.reach(approved, 'awaiting_wallet');
+
   // Nothing of the old system works from here on.
   await Promise.all([...lost.workers].map((worker) => worker.stop()));
+  // Stripe is told that the webhook arrived; the run that it was for is lost, and its payment carries no mark.
+  await lost.standIns.approve(approved, { grants: 'payment', bare: true });
   const workflowBundle = inject('workflowBundle');
   const world = await startWorld({
     temporalAddress: inject('temporalAddress'),
@@ -71,6 +77,7 @@ test('a Temporal that lost everything learns from Stripe what was paid, given ba
       byWallet: again(byWallet, world),
       onPage: again(onPage, world),
       twice: again(twice, world),
+      approver: again(approver, world),
     };
     expect((await customers.byWallet.get(wallet)).status).toBe(404);
 
@@ -82,10 +89,12 @@ test('a Temporal that lost everything learns from Stripe what was paid, given ba
       'refund_without_run repaired',
     ]);
     expect(told(result, open)).toEqual(['live_page repaired']);
+    expect(told(result, approved)).toEqual(['payment_without_run repaired']);
     expect(await reconcile(world, 'brisk', { sinceMs })).toMatchObject({ differences: [] });
 
     const paid = { state: 'paid', amount: 4_900, currency: 'usd', amount_captured: 4_900 };
     expect((await customers.byWallet.get(wallet)).body).toMatchObject({ ...paid, amount_refunded: 0 });
+    expect((await customers.approver.get(approved)).body).toMatchObject(paid);
     expect((await customers.onPage.get(page)).body).toMatchObject({ ...paid, amount_refunded: 900 });
     expect(await customers.onPage.quote()).toMatchObject({
       status: 409,
@@ -119,5 +128,5 @@ test('a Temporal that lost everything learns from Stripe what was paid, given ba
     await world.close();
     await lost.startWorker();
   }
-  for (const caller of [byWallet, onPage, opener, twice]) caller.checkouts.clear();
+  for (const caller of [byWallet, onPage, opener, twice, approver]) caller.checkouts.clear();
 });

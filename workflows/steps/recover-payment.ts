@@ -1,4 +1,5 @@
 import { patched, workflowInfo } from '@temporalio/workflow';
+import type { FoundInstruments } from '../../activities/lost-runs.js';
 import type { RecoveredInstruments } from '../../contracts/checkout.js';
 import { keyLifetime } from '../../domain/idempotency-key.js';
 import type { PaymentFact } from '../../domain/payment-fact.js';
@@ -30,7 +31,7 @@ const clockSkewMs = 600_000;
 export async function recoverPayment(run: CheckoutRun, left: RecoveredInstruments): Promise<boolean> {
   const { authorization, session, paymentIntent } = left;
   const found = {
-    authorization,
+    authorizations: authorization === undefined ? [] : [authorization],
     sessions: session === undefined ? [] : [session],
     paymentIntents: paymentIntent === undefined ? [] : [paymentIntent],
   };
@@ -65,7 +66,7 @@ const attemptsOfARun = 10;
 /**
  * For a run that finds a key of its own in use: a run of the same checkout was lost, and had opened something. What can be
  * found of it is shut and read before this one opens anything, under keys of its own. True when it was paid. A wallet request
- * cannot be found. That it was answered is proved by what came after it; where nothing did, the wallet is not asked again.
+ * is found once it was answered; that it was answered is also proved by what came after it. Else the wallet is not asked again.
  */
 export async function recoverUnknown(run: CheckoutRun, taken: RailStep | 'charge'): Promise<boolean> {
   const now = Date.now();
@@ -94,8 +95,11 @@ async function settleFound(
   run.learn({ type: 'attention_needed', cause: 'run_lost' });
   for (let reads = 0; ; reads++) {
     try {
-      const found = await findInstruments({ ...run.owner, ...window });
-      for (const id of [...found.sessions, ...found.paymentIntents]) run.foundBefore.add(id);
+      const listed: Partial<FoundInstruments> = await findInstruments({ ...run.owner, ...window });
+      // Histories from before answered requests were looked for do not tell them.
+      const found = { authorizations: [], sessions: [], paymentIntents: [], ...listed };
+      for (const id of [...found.authorizations, ...found.sessions, ...found.paymentIntents])
+        run.foundBefore.add(id);
       return await settleAll(run, found, seen);
     } catch (error) {
       refusal(error);
@@ -104,15 +108,9 @@ async function settleFound(
   }
 }
 
-interface Instruments {
-  authorization?: string | undefined;
-  sessions: readonly string[];
-  paymentIntents: readonly string[];
-}
-
 async function settleAll(
   run: CheckoutRun,
-  left: Instruments,
+  left: FoundInstruments,
   seen: (rail: OpenRail) => OpenRail,
 ): Promise<boolean> {
   // Until Stripe has shown what became of them, nothing may be said.
@@ -142,7 +140,10 @@ async function shutBeside(run: CheckoutRun, rail: OpenRail): Promise<void> {
   }
 }
 
-function railsOf(run: CheckoutRun, { paymentIntents, sessions, authorization }: Instruments): OpenRail[] {
+function railsOf(
+  run: CheckoutRun,
+  { paymentIntents, sessions, authorizations }: FoundInstruments,
+): OpenRail[] {
   const ref = run.owner;
   const rails: OpenRail[] = [];
   // A page comes before its own payment: while it is open, only closing the page stops the payment.
@@ -152,7 +153,7 @@ function railsOf(run: CheckoutRun, { paymentIntents, sessions, authorization }: 
       close: shutting((attempt) => closePaymentPage({ ...ref, session, attempt })),
     });
   }
-  if (authorization !== undefined) {
+  for (const authorization of authorizations) {
     /** The payment the approval brought: from then on it is what is read and shut, as in the run that was lost. */
     let brought: string | undefined;
     const remember = (fact: PaymentFact): PaymentFact => {
