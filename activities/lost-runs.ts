@@ -5,6 +5,7 @@ import { type CheckoutInput, checkoutWorkflowType, lostAttempt } from '../contra
 import { checkoutStart } from '../contracts/checkout-start.js';
 import { type RefundInput, refundWorkflowType } from '../contracts/refund.js';
 import { refundStart } from '../contracts/refund-start.js';
+import { isLateRefundId } from '../contracts/unmatched-payment.js';
 import type { RefundReason } from '../domain/refund-policy.js';
 import { madeState } from '../domain/refund-state.js';
 import { type ActivityDependencies, type CheckoutRef, onAccount, tenantOf } from './accounts.js';
@@ -19,6 +20,13 @@ const reasons: readonly RefundReason[] = ['duplicate', 'fraudulent'];
 
 /** In no SDK. */
 const answeredTypes: string[] = ['link.agent_authorization.approved', 'link.agent_authorization.declined'];
+
+/** The part of a wallet request in an event that is used. */
+interface AnsweredRequest {
+  id: string;
+  metadata?: Stripe.Metadata;
+  payment_intent?: string | null;
+}
 
 /** The vendor's ids. */
 export interface FoundInstruments {
@@ -124,11 +132,26 @@ export function createLostRunActivities(
     };
   }
 
+  /** Whether a payment was given back because it came late, and stays so. */
+  async function wasLate(ref: CheckoutRef, paymentIntent: string | null | undefined): Promise<boolean> {
+    if (!paymentIntent) return false;
+    const refunds = stripe.refunds.list(
+      { payment_intent: paymentIntent, limit: 100 },
+      onAccount(dependencies, ref),
+    );
+    for await (const { metadata, status } of refunds) {
+      const refundId = ownership.read(metadata)?.refundId ?? '';
+      if (isLateRefundId(refundId) && status !== 'failed' && status !== 'canceled') return true;
+    }
+    return false;
+  }
+
   return {
     /**
      * Pages and payments that carry this checkout's mark and were made between the two times (epoch ms), and wallet requests
-     * that were answered since. For a run whose keys Stripe may have forgotten: it must not send anything again before it has
-     * looked. A wallet request that nobody has answered yet cannot be found.
+     * that were answered since; without those whose money was given back because it came late. For a run whose keys Stripe may
+     * have forgotten: it must not send anything again before it has looked. A wallet request that nobody has answered yet cannot
+     * be found.
      */
     async findInstruments(ref: CheckoutRef & { from: number; until: number }): Promise<FoundInstruments> {
       const options = onAccount(dependencies, ref);
@@ -142,14 +165,18 @@ export function createLostRunActivities(
         const found: FoundInstruments = { authorizations: [], sessions: [], paymentIntents: [] };
         const answered = { created: { gte: since }, types: answeredTypes, limit: 100 };
         for await (const { data } of stripe.events.list(answered, options)) {
-          const { id, metadata } = data.object as { id: string; metadata?: Stripe.Metadata };
-          if (isOurs({ metadata }) && !found.authorizations.includes(id)) found.authorizations.push(id);
+          const { id, metadata, payment_intent: intent } = data.object as AnsweredRequest;
+          if (!isOurs({ metadata }) || found.authorizations.includes(id)) continue;
+          if (!(await wasLate(ref, intent))) found.authorizations.push(id);
         }
         for await (const session of stripe.checkout.sessions.list(window, options)) {
-          if (isOurs(session)) found.sessions.push(session.id);
+          const { payment_intent: intent } = session;
+          if (!isOurs(session) || (await wasLate(ref, typeof intent === 'string' ? intent : intent?.id)))
+            continue;
+          found.sessions.push(session.id);
         }
         for await (const intent of stripe.paymentIntents.list(window, options)) {
-          if (isOurs(intent)) found.paymentIntents.push(intent.id);
+          if (isOurs(intent) && !(await wasLate(ref, intent.id))) found.paymentIntents.push(intent.id);
         }
         return found;
       });

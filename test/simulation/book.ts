@@ -112,16 +112,24 @@ export class Book {
     const token = Object.values(tokens).some(
       (one) => mine(one.metadata) && !one.spent && one.expires_at > now,
     );
-    const charging = Object.values(intents).some(
-      ({ object, session }) =>
-        session === null &&
-        mine(object.metadata) &&
-        !['succeeded', 'canceled'].includes(object.status) &&
-        object.amount > 0 &&
-        (object.status === 'processing' || token),
-    );
-    if (charging) live.push('charge');
+    const charging = Object.values(intents)
+      .map(({ object, session }) => ({ ...object, session }))
+      .filter(({ metadata, session, amount }) => session === null && mine(metadata) && amount > 0);
+    const underWay = charging.filter(({ status }) => status === 'processing');
+    const inert = charging.find(({ status }) => !['processing', 'succeeded', 'canceled'].includes(status));
+    for (const { id } of underWay) live.push(`charge ${id}`);
+    // Of those that wait for the token one can be charged with it.
+    if (underWay.length === 0 && inert && token) live.push(`charge ${inert.id}`);
     return live;
+  }
+
+  /** The way to pay that a charge came of; undefined for one that came of no wallet request. */
+  originOf(way: string): string | undefined {
+    const { authorizations } = this.state;
+    const asked = Object.values(authorizations).find(
+      ({ object }) => way === `charge ${object.payment_intent ?? ''}`,
+    );
+    return asked && `wallet ${asked.object.id}`;
   }
 
   get state(): StripeState {

@@ -10,7 +10,7 @@ const test = checkoutTest();
 
 const onlyLink = { rails: ['paymentLink'] };
 
-type SixCallers = [Caller, Caller, Caller, Caller, Caller, Caller];
+type SevenCallers = [Caller, Caller, Caller, Caller, Caller, Caller, Caller];
 
 /** The same caller in another call, at the system that has lost everything. */
 function again(caller: Caller, world: World): Caller {
@@ -22,9 +22,9 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
   newCaller,
   world: lost,
 }) => {
-  const [onPage, denied, asked, twice, dearer, approved] = Array.from({ length: 6 }, () =>
+  const [onPage, denied, asked, twice, dearer, approved, copied] = Array.from({ length: 7 }, () =>
     newCaller(),
-  ) as SixCallers;
+  ) as SevenCallers;
   const page = await onPage.begin({}, onlyLink);
   await onPage.reach(page, 'awaiting_link');
 
@@ -45,6 +45,16 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
   const answered = await approved.begin();
   await approved.reach(answered, 'awaiting_wallet');
 
+  const original = await copied.begin({}, onlyLink);
+  await copied.reach(original, 'awaiting_link');
+  expect(await lost.standIns.pay(original)).toBe(true);
+  await copied.reach(original, 'paid');
+  await payLate(lost, original);
+  await until('the copy to go back', async () => {
+    const { body } = await copied.get(original);
+    return body.late_payment?.state === 'refunded';
+  });
+
   const session = async (id: string) => (await lost.standIns.session(id)).id;
   const old = { page: await session(page), both: await session(both), pages: await session(pages) };
   // Nothing of the old system works from here on.
@@ -64,6 +74,7 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
       again(twice, world),
       again(dearer, world),
       again(approved, world),
+      again(copied, world),
     ] as const;
 
     expect(await callers[0].begin({}, onlyLink)).toBe(page);
@@ -105,6 +116,16 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
     await callers[5].reach(answered, 'paid');
     expect(await world.standIns.authorizations(answered)).toHaveLength(1);
 
+    // The copy is newer than the payment, and is paid for nothing any more.
+    expect(await callers[6].begin({}, onlyLink)).toBe(original);
+    await callers[6].reach(original, 'paid');
+    const afterwards = await world.standIns.ledger();
+    const kept = afterwards.charges.filter(
+      ({ metadata, amount_refunded }) => metadata['vc_checkout'] === original && amount_refunded === 0,
+    );
+    expect(kept).toHaveLength(1);
+    expect((await callers[6].get(original)).body).not.toHaveProperty('late_payment');
+
     // The newest of two pages was paid: the other one cannot be paid as well.
     expect(await callers[3].begin({}, onlyLink)).toBe(pages);
     await callers[3].reach(pages, 'paid');
@@ -118,5 +139,5 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
     await world.close();
     await lost.startWorker();
   }
-  for (const caller of [onPage, denied, asked, twice, dearer, approved]) caller.checkouts.clear();
+  for (const caller of [onPage, denied, asked, twice, dearer, approved, copied]) caller.checkouts.clear();
 });

@@ -124,8 +124,18 @@ export class WorkflowRun {
 
   /** Something is being opened at a vendor, and its id is not known yet. */
   get isOpening(): boolean {
-    const opening = ['requestWalletApproval', 'createCharge', 'openPaymentPage', 'submitRefund'];
-    return [...this.#activities.values()].some(({ command }) => opening.includes(command.activityType ?? ''));
+    return this.#asks(['requestWalletApproval', 'createCharge', 'openPaymentPage', 'submitRefund']);
+  }
+
+  /** Something may become open to the caller of which nobody knows. */
+  get isReaching(): boolean {
+    return this.isOpening || this.#asks(['sendPaymentLink']);
+  }
+
+  #asks(activities: readonly string[]): boolean {
+    return [...this.#activities.values()].some(({ command }) =>
+      activities.includes(command.activityType ?? ''),
+    );
   }
 
   /** The worker that holds it died: an open task is lost, the next one replays the whole history. */
