@@ -1,4 +1,5 @@
 import { expect, inject } from 'vitest';
+import type { CheckoutMemo } from '../../contracts/checkout.js';
 import { Caller } from '../support/world/caller.js';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { replayAll } from '../support/world/invariants.js';
@@ -11,6 +12,12 @@ const test = checkoutTest();
 const onlyLink = { rails: ['paymentLink'] };
 
 type SevenCallers = [Caller, Caller, Caller, Caller, Caller, Caller, Caller];
+
+/** What a checkout says that it was paid with. */
+async function paymentOf(world: World, checkoutId: string): Promise<string | undefined> {
+  const { memo } = await world.handleOf('acme', checkoutId).describe();
+  return (memo as unknown as CheckoutMemo).state.instrument?.paymentIntent;
+}
 
 /** The same caller in another call, at the system that has lost everything. */
 function again(caller: Caller, world: World): Caller {
@@ -49,6 +56,7 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
   await copied.reach(original, 'awaiting_link');
   expect(await lost.standIns.pay(original)).toBe(true);
   await copied.reach(original, 'paid');
+  const own = await paymentOf(lost, original);
   await payLate(lost, original);
   await until('the copy to go back', async () => {
     const { body } = await copied.get(original);
@@ -119,12 +127,7 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
     // The copy is newer than the payment, and is paid for nothing any more.
     expect(await callers[6].begin({}, onlyLink)).toBe(original);
     await callers[6].reach(original, 'paid');
-    const afterwards = await world.standIns.ledger();
-    const kept = afterwards.charges.filter(
-      ({ metadata, amount_refunded }) => metadata['vc_checkout'] === original && amount_refunded === 0,
-    );
-    expect(kept).toHaveLength(1);
-    expect((await callers[6].get(original)).body).not.toHaveProperty('late_payment');
+    expect(await paymentOf(world, original)).toBe(own);
 
     // The newest of two pages was paid: the other one cannot be paid as well.
     expect(await callers[3].begin({}, onlyLink)).toBe(pages);
