@@ -11,6 +11,8 @@ export interface Payment {
   disputed: boolean;
   /** Somebody gave some of it back in the dashboard. */
   byHand: boolean;
+  /** The bank has sent a refund of it back that was asked for in a call. */
+  sentBack: boolean;
 }
 
 /** What a person must look at: the bank may take it back, has sent it back, or somebody was faster with a part of it. */
@@ -54,12 +56,14 @@ export class Book {
           object.payment_intent === intent;
         const given = Object.values(refunds).filter(ours);
         const lateOnes = given.filter(({ object }) => object.metadata?.['vc_refund']?.startsWith('late_'));
+        const askedFor = given.filter(({ object }) => object.metadata?.['vc_refund']?.startsWith('rf_'));
         return {
           intent,
           captured: this.sum(checkoutId, (kind) => kind === 'capture', intent),
           net: this.sum(checkoutId, () => true, intent),
           returned: lateOnes.at(-1)?.object.status ?? undefined,
           disputed: Object.values(charges).some((charge) => ours(charge) && charge.object.disputed),
+          sentBack: askedFor.some(({ object }) => object.status === 'failed'),
           byHand: given.some(({ object }) => object.metadata?.['vc_refund'] === undefined),
         };
       })

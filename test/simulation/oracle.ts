@@ -6,6 +6,7 @@ import { Violation } from '../support/simulation/violation.js';
 import { acknowledgedMoney, broughtOnce, nothingLost } from './acknowledged.js';
 import { audit, foreignUntouched, linksPerNumber, messages, nothingInVain } from './audit.js';
 import { Book, isForPeople, type Payment } from './book.js';
+import { LeftOpen } from './left-open.js';
 import { nothingTold } from './privacy.js';
 import { RefundChecks } from './refund-checks.js';
 import type { World } from './world.js';
@@ -22,9 +23,6 @@ interface Known {
   confirmed: Set<number>;
 }
 
-/** Stripe does what it was asked for as much later: `very_slow` in support/simulation/vendor-network, ms. */
-const longestUnderWayMs = 15_000;
-
 const unpaid = ['declined', 'expired', 'canceled', 'failed'];
 /**
  * What a pass may find where all is settled: what waits for a person is told each time, and a charge that was made twice
@@ -40,11 +38,10 @@ export class Oracle {
   readonly #last = new Map<string, CheckoutResource>();
   /** Checkouts whose run ops ended, and when that was last, epoch ms. */
   readonly #stopped = new Map<string, number>();
-  /** Ways to pay that were open when ops ended, lost or reset a run: the next one may not know of them. */
-  readonly #leftOpen = new Set<string>();
-  /** Checkouts whose run was asking to open one just then, and until when, epoch ms, that request may still arrive. */
-  readonly #arrives = new Map<string, number>();
+  readonly #leftOpen: LeftOpen;
   readonly #lost = new Set<string>();
+  /** Of those, the ones that nobody has been told of since: they may begin once more. */
+  readonly #lostJustNow = new Set<string>();
   readonly #forgotten = new Set<string>();
   /** Checkouts whose run ops set back, and how many ways to pay were open then: each may be paid beside the run's next one. */
   readonly #resets = new Map<string, number>();
@@ -59,6 +56,7 @@ export class Oracle {
   constructor(world: World) {
     this.#world = world;
     this.#book = new Book(world);
+    this.#leftOpen = new LeftOpen(this.#book, () => world.time.now);
     this.refunds = new RefundChecks(world, this.#book, (id) => this.#customerOf(id));
   }
 
@@ -93,7 +91,8 @@ export class Oracle {
     this.#last.delete(checkout_id);
     this.#last.set(checkout_id, told);
     this.#world.story.count(`told ${told.state}`);
-    if (before?.terminal && before.state !== told.state && !this.#forgotten.has(checkout_id))
+    const anew = this.#lostJustNow.delete(checkout_id) || this.#forgotten.has(checkout_id);
+    if (before?.terminal && before.state !== told.state && !anew)
       throw new Violation('I4', `${checkout_id} was ${before.state} for good and is ${told.state}`);
     this.#isTrue(told);
   }
@@ -123,17 +122,11 @@ export class Oracle {
     this.#leaves(checkoutId);
   }
 
-  #isLeft(way: string): boolean {
-    return this.#leftOpen.has(way) || this.#leftOpen.has(this.#book.originOf(way) ?? '');
-  }
-
   #leaves(checkoutId: string): void {
-    for (const way of this.#book.live(checkoutId)) this.#leftOpen.add(way);
     const { purchase } = this.#checkouts.get(checkoutId) ?? {};
-    if (purchase === undefined) return;
-    const { tenant } = this.#world.scenario.purchases[purchase]!;
-    if (this.#world.server.current(checkoutWorkflowId(tenant, checkoutId))?.isReaching)
-      this.#arrives.set(checkoutId, this.#world.time.now + longestUnderWayMs);
+    const { tenant = '' } = purchase === undefined ? {} : this.#world.scenario.purchases[purchase]!;
+    const run = this.#world.server.current(checkoutWorkflowId(tenant, checkoutId));
+    this.#leftOpen.by(checkoutId, run?.isReaching ?? false);
   }
 
   /** Temporal forgot it and the run for its late money: what had gone back by then is in nobody's memory. */
@@ -146,6 +139,7 @@ export class Oracle {
   lost(checkoutId: string): void {
     this.stopped(checkoutId);
     this.#lost.add(checkoutId);
+    this.#lostJustNow.add(checkoutId);
   }
 
   /** A payment made by hand, with the mark of a checkout. */
@@ -179,12 +173,7 @@ export class Oracle {
   instruments(): void {
     const { state } = this.#book;
     for (const id of this.#checkouts.keys()) {
-      const live = this.#book.live(id).filter((way) => !this.#isLeft(way));
-      const [arrived] = live;
-      if (arrived !== undefined && this.#world.time.now <= (this.#arrives.get(id) ?? -Infinity)) {
-        this.#arrives.delete(id);
-        this.#leftOpen.add(arrived);
-      }
+      const live = this.#leftOpen.without(id);
       if (live.length > 1) throw new Violation('I3', `${id} can be paid in two ways: ${live.join(' and ')}`);
     }
     const accountOf = (tenant: unknown) =>
@@ -299,8 +288,9 @@ export class Oracle {
     const late = told.late_payment?.state;
     const payments = this.#book.payments(id);
     const returned = payments.filter((payment) => payment.returned === 'succeeded');
-    for (const { intent, net } of returned)
-      if (net !== 0) throw new Violation('I1', `${intent} came late for ${id}, and ${net} of it stays taken`);
+    for (const { intent, net, sentBack } of returned)
+      if (net !== 0 && !sentBack)
+        throw new Violation('I1', `${intent} came late for ${id}, and ${net} of it stays taken`);
     if (returned.length > 0 && late === undefined && !this.#forgotten.has(id))
       throw new Violation('I4', `late money for ${id} went back, and nobody is told`);
     const kept = payments.filter((payment) => payment.returned !== 'succeeded' && payment.net > 0);
@@ -362,7 +352,7 @@ export class Oracle {
     // Nothing tells a checkout made anew what its lost run had left open, unless their keys meet; and a run that was set back
     // to before it opened a way to pay, and then went another, leaves it to the next pass. Its money is late money.
     const mayBeLeft = this.#lost.has(id) || this.#resets.has(id);
-    if (live.some((way) => !mayBeLeft || !this.#isLeft(way)))
+    if (live.some((way) => !mayBeLeft || !this.#leftOpen.has(way)))
       throw new Violation('I4', `${id} is said to be ${state}, and can be paid: ${live.join(', ')}`);
   }
 

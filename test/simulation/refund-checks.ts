@@ -15,6 +15,8 @@ interface Made {
   id: string;
   amount: number;
   approved: boolean;
+  /** Epoch ms. */
+  madeAt: number;
 }
 
 /** What a person who may decide is called. */
@@ -93,7 +95,7 @@ export class RefundChecks {
       const payment = typeof object.payment_intent === 'string' ? object.payment_intent : '';
       // A refund that the bank sent back gives nothing.
       const amount = object.status === 'failed' ? 0 : object.amount;
-      const one = { id, amount, approved: this.#approvedBefore(id) };
+      const one = { id, amount, approved: this.#approvedBefore(id), madeAt: object.created * 1_000 };
       byPayment.set(payment, [...(byPayment.get(payment) ?? []), one]);
       const customer = this.#customerOf(object.metadata?.['vc_checkout'] ?? '');
       if (customer !== undefined) byCustomer.set(customer, [...(byCustomer.get(customer) ?? []), one]);
@@ -134,6 +136,8 @@ export class RefundChecks {
         const { askedAt = -Infinity, knownAt = Infinity } = this.#refundsAsked.get(one.id) ?? {};
         if (withinMs < Infinity && (knownAt > asked.knownAt || askedAt <= asked.knownAt - withinMs))
           return false;
+        // A new book knows of those at Stripe alone.
+        if (this.#bookLost && one.id !== id && one.madeAt > asked.knownAt) return false;
         return !one.approved || knownAt < asked.askedAt;
       });
       const sum = before.reduce((total, { amount }) => total + amount, 0);
