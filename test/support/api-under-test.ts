@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createServer, request as httpRequest } from 'node:http';
+import { request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { createApp } from '../../api/app.js';
@@ -9,6 +9,7 @@ import { ApprovalLinks } from '../../providers/approval/approval-link.js';
 import { RequestSeal } from '../../providers/approval/request-seal.js';
 import { DecisionTokens } from '../../providers/approval/decision-token.js';
 import { type Quote, QuoteTokens } from '../../api/quotes/quote-token.js';
+import { freePort } from '../../local/ports.js';
 import { createStripeClient } from '../../providers/stripe/client.js';
 import { createTemporalClient } from '../../runtime/temporal.js';
 import { testOwnership } from './activity-bench.js';
@@ -41,18 +42,9 @@ function makeKey(id: string, tenant: string, scopes: readonly Scope[], expiresAt
   return { key, stored };
 }
 
-/** A port of this machine that nothing listens on. */
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** The client of the product, on an address where nothing answers. Each test file has its process, and its environment. */
 async function clientOfAbsentServer() {
-  process.env['TEMPORAL_ADDRESS'] = `127.0.0.1:${await closedPort()}`;
+  process.env['TEMPORAL_ADDRESS'] = `127.0.0.1:${await freePort()}`;
   try {
     return createTemporalClient();
   } finally {
