@@ -122,8 +122,9 @@ async function paymentOf(
 /** Asks the customer's ledger, which is started if there is none. Returns the request id that the refund was started by. */
 async function letThrough(client: Client, request: RefundRequest): Promise<string | undefined> {
   const { tenantId, customerKey } = request;
-  const before = await readLedger(client, tenantId, customerKey);
   for (const until = Date.now() + requestDeadlineMs; Date.now() < until;) {
+    // Each time anew: it may be stopped between two tries.
+    const before = await readLedger(client, tenantId, customerKey);
     const start = new WithStartWorkflowOperation<typeof refundLedger>(refundLedgerWorkflowType, {
       ...refundLedgerStart(tenantId, customerKey, before),
       workflowIdConflictPolicy: 'USE_EXISTING',

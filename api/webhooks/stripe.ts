@@ -27,6 +27,12 @@ const kinds: ReadonlyMap<string, PaymentEventKind> = new Map(
   }),
 );
 
+/**
+ * Events after which the sum given back of a payment is another one: its ledger reads it. A refund's own run would tell it too,
+ * but not one that was started after its end.
+ */
+const sumsChanged: readonly string[] = ['charge.refunded', 'refund.failed'];
+
 export interface StripeWebhookDependencies {
   stripe: Stripe;
   secrets: readonly string[];
@@ -62,7 +68,7 @@ export function stripeWebhook(
     };
     const event = parseStripeEvent(body);
     const kind = event && kinds.get(event.type);
-    const refundedPayment = event?.type === 'charge.refunded' ? event.object.paymentIntent : undefined;
+    const refundedPayment = sumsChanged.includes(event?.type ?? '') ? event?.object.paymentIntent : undefined;
     if (!event || (!kind && refundedPayment === undefined) || event.livemode !== livemode)
       return answer('ignored');
     const owner = ownership.read(event.object.metadata);
@@ -76,9 +82,10 @@ export function stripeWebhook(
       );
       return answer('ignored');
     }
-    if (refundedPayment !== undefined)
-      return answer(await relay.paymentRefunded(owner, event.id, refundedPayment));
-    if (!kind) return answer('ignored');
-    answer(await relay.deliver(owner, { v: 1, id: event.id, kind, objectId: event.object.id }));
+    const delivered =
+      kind && (await relay.deliver(owner, { v: 1, id: event.id, kind, objectId: event.object.id }));
+    const told =
+      refundedPayment !== undefined && (await relay.paymentRefunded(owner, event.id, refundedPayment));
+    answer(delivered === 'signaled' ? delivered : told || (delivered ?? 'ignored'));
   };
 }

@@ -136,6 +136,22 @@ describe('a customer’s ledger', () => {
     await desk.refundedShown(second, 1_000);
   });
 
+  test('that is terminated does not keep the next one from hearing that the bank has sent a refund back', async ({
+    customer,
+    world,
+  }) => {
+    const desk = new RefundDesk(customer);
+    const checkoutId = await desk.paid();
+    const refund = await desk.request(checkoutId, { amount: 1_000 });
+    await desk.reach(refund.refund_id, 'refunded');
+    await desk.refundedShown(checkoutId, 1_000);
+    await (await ledgerOf(desk, checkoutId)).terminate('by ops');
+    const [made] = (await desk.atStripe(checkoutId)).refunds;
+    await world.standIns.failRefund(made?.id ?? '');
+    await desk.reach(refund.refund_id, 'failed');
+    await desk.refundedShown(checkoutId, 0);
+  });
+
   test('believes nobody that something became of a refund', async ({ customer }) => {
     const desk = new RefundDesk(customer);
     const checkoutId = await desk.paid(9_000);

@@ -31,7 +31,12 @@ export interface RunEnvironment {
   count: (what: string) => void;
   crash: (worker: ActivityWorker) => void;
   seedOf: (runId: string) => number;
-  startChild: (parent: Starter, command: coresdk.workflow_commands.IStartChildWorkflowExecution) => void;
+  /** `again`: a reset run asks for a child that the run before it may have started. */
+  startChild: (
+    parent: Starter,
+    command: coresdk.workflow_commands.IStartChildWorkflowExecution,
+    again: boolean,
+  ) => void;
   signalExternal: (
     from: Starter,
     command: coresdk.workflow_commands.ISignalExternalWorkflowExecution,

@@ -73,7 +73,7 @@ export class TemporalServer {
       count,
       crash: (worker) => this.#later(() => this.killWorker(worker)),
       seedOf: (runId) => [...runId].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) & 0xffffff, 7),
-      startChild: (parent, command) => this.#startChild(parent, command),
+      startChild: (parent, command, again) => this.#startChild(parent, command, again),
       signalExternal: (from, command) => this.#signalExternal(from, command),
     };
     host.count = count;
@@ -295,7 +295,12 @@ export class TemporalServer {
     this.#childEnds.get(run.start.runId)?.(run);
   }
 
-  #startChild(parent: Starter, command: coresdk.workflow_commands.IStartChildWorkflowExecution): void {
+  /** `again`: the parent was reset to before it heard of a child that may run since. */
+  #startChild(
+    parent: Starter,
+    command: coresdk.workflow_commands.IStartChildWorkflowExecution,
+    again: boolean,
+  ): void {
     const { workflowId, workflowType, input, memo, workflowIdReusePolicy } = command;
     const seq = command.seq ?? 0;
     // ABANDON, the only one the product uses: other policies would end the child with its parent.
@@ -304,16 +309,19 @@ export class TemporalServer {
     const { time, host } = this.#env;
     time.after(host.latency(), () => {
       try {
-        const { run } = this.start({
-          workflowId: workflowId ?? '',
-          workflowType: workflowType ?? '',
-          args: input ?? [],
-          memo: memo ?? {},
-          reuse: Number(workflowIdReusePolicy) === 3 ? 'REJECT_DUPLICATE' : 'ALLOW_DUPLICATE',
-          conflict: 'FAIL',
-          taskTimeoutMs: command.workflowTaskTimeout ? tsToMs(command.workflowTaskTimeout) : 10_000,
-          startDelayMs: 0,
-        });
+        const running = again ? this.current(workflowId ?? '') : undefined;
+        const run =
+          running ??
+          this.start({
+            workflowId: workflowId ?? '',
+            workflowType: workflowType ?? '',
+            args: input ?? [],
+            memo: memo ?? {},
+            reuse: Number(workflowIdReusePolicy) === 3 ? 'REJECT_DUPLICATE' : 'ALLOW_DUPLICATE',
+            conflict: 'FAIL',
+            taskTimeoutMs: command.workflowTaskTimeout ? tsToMs(command.workflowTaskTimeout) : 10_000,
+            startDelayMs: 0,
+          }).run;
         const { runId } = run.start;
         parent.queue({ resolveChildWorkflowExecutionStart: { seq, succeeded: { runId } } });
         this.#childEnds.set(runId, (child) => {

@@ -389,7 +389,7 @@ export class WorkflowRun {
         return;
       case 'startChildWorkflowExecution':
         this.events += 2;
-        this.#env.startChild(this, command.startChildWorkflowExecution!);
+        this.#env.startChild(this, command.startChildWorkflowExecution!, false);
         return;
       case 'signalExternalWorkflowExecution':
         this.events += 2;
@@ -451,7 +451,13 @@ export class WorkflowRun {
     const open = new Map<string, Command>();
     const timers = new Map<number, number>();
     for (const { jobs, commands, at } of this.log) {
-      for (const { resolveActivity, resolveSignalExternalWorkflow: told, fireTimer } of jobs) {
+      for (const {
+        resolveActivity,
+        resolveSignalExternalWorkflow: told,
+        resolveChildWorkflowExecutionStart: begun,
+        fireTimer,
+      } of jobs) {
+        if (begun) open.delete(`child ${begun.seq ?? 0}`);
         if (told) open.delete(`signal ${told.seq ?? 0}`);
         if (resolveActivity) open.delete(`activity ${resolveActivity.seq ?? 0}`);
         if (fireTimer) timers.delete(fireTimer.seq ?? 0);
@@ -461,6 +467,8 @@ export class WorkflowRun {
         if (command.scheduleLocalActivity)
           open.set(`activity ${command.scheduleLocalActivity.seq ?? 0}`, command);
         const { signalExternalWorkflowExecution: tells } = command;
+        const { startChildWorkflowExecution: begins } = command;
+        if (begins) open.set(`child ${begins.seq ?? 0}`, command);
         if (tells) open.set(`signal ${tells.seq ?? 0}`, command);
         if (command.startTimer)
           timers.set(command.startTimer.seq ?? 0, at + tsToMs(command.startTimer.startToFireTimeout));
@@ -476,7 +484,9 @@ export class WorkflowRun {
     this.queue({ updateRandomSeed: { randomnessSeed: msNumberToTs(this.#env.time.now).seconds! } });
     for (const [seq, at] of timers) this.#armTimer(seq, at);
     for (const command of open.values()) {
-      if (!command.scheduleLocalActivity) void this.#apply(command);
+      const { startChildWorkflowExecution: begins } = command;
+      if (begins) this.#env.startChild(this, begins, true);
+      else if (!command.scheduleLocalActivity) void this.#apply(command);
       else this.#locals.leaveOver(command.scheduleLocalActivity);
     }
     const taken = this.log.flatMap(({ jobs }) => jobs).filter((job) => job.signalWorkflow).length;
