@@ -36,7 +36,8 @@ export interface WalletRef extends CheckoutRef {
 
 /**
  * The payment that an approval of ours names, which proves whose it is. Nothing says that Stripe copies our mark to it,
- * and webhooks and `readCharge` know a payment by its mark: so an unmarked one is given it. Writing it twice is harmless.
+ * and webhooks and `readCharge` know a payment by its mark: so an unmarked one is given it, after its charge, whose own mark
+ * is what a later `charge.refunded` shows. Writing it twice is harmless.
  */
 export async function adoptPayment(
   dependencies: ActivityDependencies,
@@ -50,8 +51,12 @@ export async function adoptPayment(
     requireOwn(dependencies, ref, intent.metadata);
     return intent;
   }
+  const metadata = ownership.mark(ref);
+  const { latest_charge: latest } = intent;
+  const charge = typeof latest === 'string' ? latest : latest?.id;
   try {
-    return await stripe.paymentIntents.update(paymentIntent, { metadata: ownership.mark(ref) }, options);
+    if (charge !== undefined) await stripe.charges.update(charge, { metadata }, options);
+    return await stripe.paymentIntents.update(paymentIntent, { metadata }, options);
   } catch (error) {
     // What was read is true all the same.
     if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) throw error;

@@ -126,8 +126,13 @@ describe('reading an approval', () => {
     const paymentIntent = String(payment_intent);
     for (let reads = 0; reads < 2; reads += 1)
       expect(await bench.run('readWalletApproval', ref)).toMatchObject({ kind: 'paid', amount: 4900 });
-    const { metadata } = await bench.stripe.paymentIntents.retrieve(paymentIntent);
+    const expand = { expand: ['latest_charge'] };
+    const { metadata, latest_charge: charge } = await bench.stripe.paymentIntents.retrieve(
+      paymentIntent,
+      expand,
+    );
     expect(metadata).toEqual(testOwnership.mark(ref));
+    expect(charge).toMatchObject({ metadata });
     const marked = (await standIns.requests()).filter(
       ({ method, path }) => method === 'POST' && path === `/v1/payment_intents/${paymentIntent}`,
     );

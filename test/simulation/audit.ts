@@ -46,12 +46,15 @@ export function linksPerNumber({ standIns, scenario, tenants }: World): void {
   }
 }
 
-/** I9: each text at most twice, and never more to a number than the tenant allows; one for each payment that went back. */
+/**
+ * I9: each text at most twice, and never more to a number than the tenant allows; one for each payment that went back. A run
+ * that ops set back knows nothing of a text that is still under way, so it is one more who sends it.
+ */
 export function messages(world: World): void {
   const wentBack = Object.values(world.standIns.world.state.refunds).filter(({ object }) =>
     object.metadata?.['vc_refund']?.startsWith('late_'),
   ).length;
-  const most = 2 * Math.max(1, wentBack);
+  const most = 2 * (Math.max(1, wentBack) + (world.story.counts.get('ops reset') ?? 0));
   const texts = new Map<string, number>();
   for (const { to, body } of Object.values(world.standIns.network.state.messages)) {
     const key = `${to} ${body}`;

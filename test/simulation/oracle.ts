@@ -118,15 +118,18 @@ export class Oracle {
 
   /** Ops set its run back: what it opened since then it may open again, or go another way. */
   reset(checkoutId: string): void {
-    this.#resets.set(checkoutId, (this.#resets.get(checkoutId) ?? 0) + this.#book.live(checkoutId).length);
-    this.#leaves(checkoutId);
+    const open = this.#book.live(checkoutId).length + (this.#leaves(checkoutId) ? 1 : 0);
+    this.#resets.set(checkoutId, (this.#resets.get(checkoutId) ?? 0) + open);
   }
 
-  #leaves(checkoutId: string): void {
+  /** True when it was just asking for another way to pay. */
+  #leaves(checkoutId: string): boolean {
     const { purchase } = this.#checkouts.get(checkoutId) ?? {};
     const { tenant = '' } = purchase === undefined ? {} : this.#world.scenario.purchases[purchase]!;
     const run = this.#world.server.current(checkoutWorkflowId(tenant, checkoutId));
-    this.#leftOpen.by(checkoutId, run?.isReaching ?? false);
+    const isReaching = run?.isReaching ?? false;
+    this.#leftOpen.by(checkoutId, isReaching);
+    return isReaching;
   }
 
   /** Temporal forgot it and the run for its late money: what had gone back by then is in nobody's memory. */

@@ -27,6 +27,12 @@ test('an approval brings its checkout back that Temporal has lost, though its pa
     await world.standIns.approve(id, { grants: 'payment', bare: true });
     await until('the checkout', async () => (await caller.get(id)).status === 200);
     expect(await caller.reach(id, 'paid')).toMatchObject({ amount: 4_900, amount_captured: 4_900 });
+
+    // Its charge carries the mark too, so that money given back in the dashboard is seen.
+    const { charges } = await world.standIns.ledger();
+    const charge = charges.find(({ metadata }) => metadata['vc_checkout'] === id);
+    await world.stripe.refunds.create({ charge: charge?.id ?? '', amount: 700 });
+    await until('the refund', async () => (await caller.get(id)).body.amount_refunded === 700);
     await replayAll(world, workflowBundle);
   } finally {
     await world.close();

@@ -2,7 +2,8 @@ import type Stripe from 'stripe';
 import { absent } from './absent.js';
 import { StripeRefusal } from './stripe-refusal.js';
 import type { IntentRecord } from './stripe-state.js';
-import type { StripeWorld } from './stripe-world.js';
+import { hashParam } from '../form-params.js';
+import { expandObject, findOwned, type StripeRoute, type StripeWorld } from './stripe-world.js';
 
 interface Decline {
   code: string;
@@ -149,3 +150,16 @@ export function declineRefusal(intent: Stripe.PaymentIntent): StripeRefusal {
     true,
   );
 }
+
+export const chargeRoutes: StripeRoute[] = [
+  {
+    method: 'POST',
+    path: '/v1/charges/:id',
+    params: ['metadata[*]', 'expand[#]'],
+    handle: (world, call) => {
+      const { object: charge } = findOwned(world.state.charges, call, call.id, 'charge', 'id');
+      charge.metadata = { ...charge.metadata, ...hashParam(call.params, 'metadata') };
+      return expandObject(world, call, charge);
+    },
+  },
+];

@@ -3,6 +3,7 @@ import type { VendorPlumbing } from '../vendor-plumbing.js';
 import { splitPath, type VendorRequest, type VendorServer } from '../vendor-server.js';
 import { parseForm, unknownParam, type FormParams } from '../form-params.js';
 import { agentAuthorizationRoutes } from './agent-authorizations.js';
+import { chargeRoutes } from './charges.js';
 import { checkoutSessionRoutes } from './checkout-sessions.js';
 import { eventRoutes } from './events.js';
 import { Idempotency, type KeyUse } from './idempotency.js';
@@ -14,6 +15,7 @@ import type { StripeRoute, StripeWorld } from './stripe-world.js';
 
 export const STRIPE_ROUTES: readonly StripeRoute[] = [
   ...paymentIntentRoutes,
+  ...chargeRoutes,
   ...checkoutSessionRoutes,
   ...refundRoutes,
   ...priceRoutes,
