@@ -1,6 +1,7 @@
 import { checkoutWorkflowId, checkoutWorkflowType } from '../../contracts/checkout.js';
 import type { CheckoutResource } from '../../api/checkouts/resource.js';
 import { type ReconciliationResult, reconciliationWorkflowType } from '../../contracts/reconciliation.js';
+import { unmatchedPaymentWorkflowId } from '../../contracts/unmatched-payment.js';
 import type { Announcement } from '../support/simulation/product.js';
 import { Violation } from '../support/simulation/violation.js';
 import { acknowledgedMoney, broughtOnce, nothingLost } from './acknowledged.js';
@@ -243,6 +244,9 @@ export class Oracle {
       if (this.#book.sum(checkout, () => true, intent) === 0) continue;
       const { tenant } = this.#world.scenario.purchases[known.purchase]!;
       const run = this.#world.server.current(checkoutWorkflowId(tenant, checkout));
+      // Ops have ended the run that was about to bring its checkout back: the next pass finds it.
+      const late = this.#world.server.current(unmatchedPaymentWorkflowId(tenant, checkout));
+      if (late?.status === 'TERMINATED') continue;
       if (!run || run.status === 'TERMINATED')
         throw new Violation('I12', `${intent} of ${checkout} was acknowledged, and nobody looks after it`);
     }
