@@ -322,6 +322,8 @@ export class Oracle {
     // Of money that came late and had been given back in part, only the rest is honoured.
     if (own.length > 1 || (late === 'honoured' && own[0]?.byHand)) return;
     const [{ intent, captured, net }] = own as [Payment];
+    // A run that was started by hand takes what it finds given back for a part that never was the checkout's.
+    if (late === 'honoured' && this.#world.story.counts.has('ops forged_late') && net < captured) return;
     if (captured !== amount) throw new Violation('I1', `${id} is paid, ${captured} of ${amount} were taken`);
     if (told.amount_captured !== captured)
       throw new Violation('I4', `${id} says ${told.amount_captured} were taken`);
