@@ -8,6 +8,8 @@ export class LeftOpen {
   readonly #book: Book;
   readonly #now: () => number;
   readonly #ways = new Set<string>();
+  /** Of those, the ones that came into being only afterwards. */
+  readonly #arrived = new Set<string>();
   /** Checkouts whose run was just asking for one, and until when, epoch ms, that request may still arrive. */
   readonly #arrives = new Map<string, number>();
 
@@ -29,7 +31,12 @@ export class LeftOpen {
     if (arrived === undefined || this.#now() > (this.#arrives.get(checkoutId) ?? -Infinity)) return own;
     this.#arrives.delete(checkoutId);
     this.#ways.add(arrived);
+    this.#arrived.add(arrived);
     return own.slice(1);
+  }
+
+  hasArrived(way: string): boolean {
+    return this.#arrived.has(way) || this.#arrived.has(this.#book.originOf(way) ?? '');
   }
 
   has(way: string): boolean {

@@ -1,6 +1,11 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect } from 'vitest';
-import { unmatchedPaymentWorkflowId } from '../../contracts/unmatched-payment.js';
+import { paymentEventReceived } from '../../contracts/payment-event.js';
+import {
+  unmatchedPaymentStart,
+  unmatchedPaymentWorkflowId,
+  unmatchedPaymentWorkflowType,
+} from '../../contracts/unmatched-payment.js';
 import type { Caller } from '../support/world/caller.js';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { payLate } from '../support/world/late-money.js';
@@ -102,6 +107,21 @@ describe('money that comes after the end', () => {
     const desk = new RefundDesk(caller);
     await desk.reach((await desk.request(id, { amount: 900 })).refund_id, 'refunded');
     await caller.reach(id, ({ amount_refunded }) => amount_refunded === 900);
+
+    // Ended and started anew by hand, its run finds a part given back: what was captured is the same.
+    const run = unmatchedPaymentStart(caller.tenant, id);
+    await world.client.workflow.getHandle(run.workflowId).terminate('by ops');
+    const objectId = (await desk.atStripe(id)).charge.payment_intent;
+    await world.client.workflow.signalWithStart(unmatchedPaymentWorkflowType, {
+      ...run,
+      signal: paymentEventReceived,
+      signalArgs: [{ v: 1, id: 'evt_by_hand', kind: 'payment.succeeded', objectId }],
+    });
+    const again = await until('the new run', async () => {
+      const { body } = await caller.get(id);
+      return body.late_payment?.state === 'honoured' && body;
+    });
+    expect(again).toMatchObject({ amount_captured: 4_900, amount_refunded: 900 });
   });
 
   test('goes back whatever the policy when the purchase was tried again meanwhile', async ({

@@ -162,11 +162,16 @@ function isGivenBack({ facts: { payment } }: LatePaymentExamination): boolean {
   return payment.kind === 'paid' && payment.refunded >= payment.amount;
 }
 
-/** What of it is not given back; before the refund of a run that was stopped, where there is one. */
-function sumOf(run: UnmatchedRun, examined: LatePaymentExamination): number {
+/**
+ * Of money that is kept all that was captured: what was given back of it stands in the ledger, and may have been asked for since.
+ * Else what is not given back; before the refund of a run that was stopped, where there is one.
+ */
+function sumOf(run: UnmatchedRun, examined: LatePaymentExamination, status: LatePayment['status']): number {
   const { amount, refunded } = paidIn(examined);
+  if (status === 'honoured') return amount;
   const known = run.state.payments.find((one) => one.paymentIntent === examined.paymentIntent);
-  return known?.amount ?? (amount > refunded ? amount - refunded : amount);
+  if (known && known.status !== 'honoured') return known.amount;
+  return amount > refunded ? amount - refunded : amount;
 }
 
 /** Publishes what becomes of the payment; undefined when that is no news. */
@@ -179,7 +184,7 @@ function publish(
   const { because } = run.state.payments.find((one) => one.paymentIntent === paymentIntent) ?? {};
   const payment: LatePayment = {
     paymentIntent,
-    amount: sumOf(run, examined),
+    amount: sumOf(run, examined, what.status),
     currency: paidIn(examined).currency,
     ...(because && { because }),
     at: Date.now(),
