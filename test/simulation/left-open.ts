@@ -8,8 +8,8 @@ export class LeftOpen {
   readonly #book: Book;
   readonly #now: () => number;
   readonly #ways = new Set<string>();
-  /** Of those, the ones that came into being only afterwards. */
-  readonly #arrived = new Set<string>();
+  /** Of those, the ones that their run cannot have heard of: they came into being afterwards, or no answer had arrived yet. */
+  readonly #unheardOf = new Set<string>();
   /** Checkouts whose run was just asking for one, and until when, epoch ms, that request may still arrive. */
   readonly #arrives = new Map<string, number>();
 
@@ -20,7 +20,10 @@ export class LeftOpen {
 
   /** The run of a checkout is ended, lost or reset now. `isReaching`: it was just asking for something. */
   by(checkoutId: string, isReaching: boolean): void {
-    for (const way of this.#book.live(checkoutId)) this.#ways.add(way);
+    for (const way of this.#book.live(checkoutId)) {
+      this.#ways.add(way);
+      if (isReaching) this.#unheardOf.add(way);
+    }
     if (isReaching) this.#arrives.set(checkoutId, this.#now() + longestUnderWayMs);
   }
 
@@ -31,12 +34,12 @@ export class LeftOpen {
     if (arrived === undefined || this.#now() > (this.#arrives.get(checkoutId) ?? -Infinity)) return own;
     this.#arrives.delete(checkoutId);
     this.#ways.add(arrived);
-    this.#arrived.add(arrived);
+    this.#unheardOf.add(arrived);
     return own.slice(1);
   }
 
-  hasArrived(way: string): boolean {
-    return this.#arrived.has(way) || this.#arrived.has(this.#book.originOf(way) ?? '');
+  isUnheardOf(way: string): boolean {
+    return this.#unheardOf.has(way) || this.#unheardOf.has(this.#book.originOf(way) ?? '');
   }
 
   has(way: string): boolean {

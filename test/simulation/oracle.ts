@@ -363,7 +363,7 @@ export class Oracle {
     // to before it opened a way to pay, and then went another, leaves it to the next pass. Its money is late money.
     // The same holds for a request that was still under way when ops ended its run.
     const mayBeLeft = this.#lost.has(id) || this.#resets.has(id);
-    if (live.some((way) => !this.#leftOpen.hasArrived(way) && !(mayBeLeft && this.#leftOpen.has(way))))
+    if (live.some((way) => !this.#leftOpen.isUnheardOf(way) && !(mayBeLeft && this.#leftOpen.has(way))))
       throw new Violation('I4', `${id} is said to be ${state}, and can be paid: ${live.join(', ')}`);
   }
 
