@@ -113,6 +113,8 @@ export class VirtualTime {
       apply: () => new RealDate(clock()).toString(),
     });
     RealDate.now = clock;
+    // Inherited, as the methods of `subtle` are.
+    Object.defineProperty(performance, 'now', { configurable: true, value: () => this.now });
     Math.random = () => random.next();
     const timer = (run: (...args: unknown[]) => void, ms = 0, ...args: unknown[]) => {
       const process = runningProcess.getStore();
@@ -146,6 +148,7 @@ export class VirtualTime {
     return () => {
       globalThis.Date = RealDate;
       RealDate.now = saved.now;
+      delete (performance as { now?: unknown }).now;
       globalThis.setTimeout = saved.setTimeout;
       globalThis.clearTimeout = saved.clearTimeout;
       globalThis.setInterval = saved.setInterval;
