@@ -8,6 +8,7 @@ import { refundStart } from '../contracts/refund-start.js';
 import { isLateRefundId } from '../contracts/unmatched-payment.js';
 import type { RefundReason } from '../domain/refund-policy.js';
 import { madeState } from '../domain/refund-state.js';
+import { authorizationEvents } from '../providers/stripe/agent-authorizations.js';
 import { type ActivityDependencies, type CheckoutRef, onAccount, tenantOf } from './accounts.js';
 import { readOwnPayment } from './charges.js';
 import { readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
@@ -17,9 +18,6 @@ import type { TenantWebhookDependencies } from './tenant-webhooks.js';
 
 /** Those that are not the usual one. */
 const reasons: readonly RefundReason[] = ['duplicate', 'fraudulent'];
-
-/** In no SDK. */
-const answeredTypes: string[] = ['link.agent_authorization.approved', 'link.agent_authorization.declined'];
 
 /** The part of a wallet request in an event that is used. */
 interface AnsweredRequest {
@@ -163,7 +161,7 @@ export function createLostRunActivities(
       };
       return withVendorFailures(async () => {
         const found: FoundInstruments = { authorizations: [], sessions: [], paymentIntents: [] };
-        const answered = { created: { gte: since }, types: answeredTypes, limit: 100 };
+        const answered = { created: { gte: since }, types: Object.values(authorizationEvents), limit: 100 };
         for await (const { data } of stripe.events.list(answered, options)) {
           const { id, metadata, payment_intent: intent } = data.object as AnsweredRequest;
           if (!isOurs({ metadata }) || found.authorizations.includes(id)) continue;

@@ -7,6 +7,7 @@ import type { Difference, ReconciliationSource } from '../contracts/reconciliati
 import { refundWorkflowType } from '../contracts/refund.js';
 import { unmatchedPaymentWorkflowType } from '../contracts/unmatched-payment.js';
 import { eventsListedMs } from '../domain/reconcile.js';
+import { authorizationEvents } from '../providers/stripe/agent-authorizations.js';
 import { type ActivityDependencies, onAccount } from './accounts.js';
 import { withVendorFailures } from './failures.js';
 import { createPace } from './pacer.js';
@@ -54,16 +55,12 @@ const eventTypes = [
   'payment_intent.payment_failed',
   'payment_intent.processing',
   'payment_intent.canceled',
-  'link.agent_authorization.approved',
-  'link.agent_authorization.declined',
+  ...Object.values(authorizationEvents),
   'charge.refunded',
   'refund.created',
   'refund.updated',
   'refund.failed',
 ];
-
-/** In no SDK. */
-const approvedTypes: string[] = ['link.agent_authorization.approved'];
 
 const iso = (ms: number) => new Date(ms).toISOString();
 
@@ -127,7 +124,10 @@ export function createReconciliationActivities(dependencies: ActivityDependencie
       case 'approvals': {
         // Also those that were delivered: what the run was told is lost with it, and nothing but the request names its payment.
         const created = since(Math.max(from, Date.now() - eventsListedMs));
-        const list = await stripe.events.list({ ...page, created, types: approvedTypes }, account);
+        const list = await stripe.events.list(
+          { ...page, created, types: [authorizationEvents.approved] },
+          account,
+        );
         const ours = list.data
           .filter(({ created: at }) => old(at))
           .map(({ data }) => data.object as NamedObject)

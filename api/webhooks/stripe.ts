@@ -86,6 +86,7 @@ export function stripeWebhook(
       kind && (await relay.deliver(owner, { v: 1, id: event.id, kind, objectId: event.object.id }));
     const told =
       refundedPayment !== undefined && (await relay.paymentRefunded(owner, event.id, refundedPayment));
-    answer(delivered === 'signaled' ? delivered : told || (delivered ?? 'ignored'));
+    const effects = [delivered, told];
+    answer((['signaled', 'duplicate'] as const).find((effect) => effects.includes(effect)) ?? 'ignored');
   };
 }

@@ -1,5 +1,11 @@
 import type Stripe from 'stripe';
 
+/** Events that tell of an answer; in no SDK, so that lists take them as plain strings. */
+export const authorizationEvents = {
+  approved: 'link.agent_authorization.approved',
+  declined: 'link.agent_authorization.declined',
+};
+
 /**
  * Link agent authorizations: `POST /v1/link/agent_authorizations` asks a caller's Link wallet to approve a payment.
  * Stripe does not publicly document this API (see docs/architecture.md), so the SDK has no types for it and an account

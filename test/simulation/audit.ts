@@ -54,7 +54,7 @@ export function messages(world: World): void {
   const wentBack = Object.values(world.standIns.world.state.refunds).filter(({ object }) =>
     object.metadata?.['vc_refund']?.startsWith('late_'),
   ).length;
-  const most = 2 * (Math.max(1, wentBack) + (world.story.counts.get('ops reset') ?? 0));
+  const most = 2 * (Math.max(1, wentBack) + (world.story.counts.get('reset while reaching the caller') ?? 0));
   const texts = new Map<string, number>();
   for (const { to, body } of Object.values(world.standIns.network.state.messages)) {
     const key = `${to} ${body}`;

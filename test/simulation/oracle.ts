@@ -343,7 +343,10 @@ export class Oracle {
       const differences = (result as ReconciliationResult).differences.filter(({ kind, checkoutId = '' }) => {
         const told = this.#last.get(checkoutId);
         // Somebody gave a part of late money back before it was honoured: until then it was in nobody's ledger.
-        const ofLate = kind === 'refunded_sum' && told?.late_payment?.state === 'honoured';
+        const ofLate =
+          kind === 'refunded_sum' &&
+          told?.late_payment?.state === 'honoured' &&
+          this.#book.payments(checkoutId).some(({ byHand }) => byHand);
         return !mayStay.includes(kind) && !ofLate && !(told && this.#mayWait(told));
       });
       if (differences.length > 0)

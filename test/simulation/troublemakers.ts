@@ -215,6 +215,7 @@ export class Troublemakers {
           return await server.lose(id);
         case 'reset':
           if (this.#world.time.now > beginning + 24 * 3_600_000) story.count('reset a day later');
+          if (server.current(id)?.isReaching) story.count('reset while reaching the caller');
           this.#oracle.reset(checkout);
           await server.reset(id, back ?? 1);
           return;
