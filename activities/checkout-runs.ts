@@ -1,7 +1,8 @@
 import { activityInfo, Context } from '@temporalio/activity';
 import { defaultPayloadConverter, type Payload, WorkflowNotFoundError } from '@temporalio/common';
+import type { temporal } from '@temporalio/proto';
 import { type CheckoutInput, type CheckoutMemo, checkoutWorkflowId } from '../contracts/checkout.js';
-import { isPaymentEvent, paymentEventReceived } from '../contracts/payment-event.js';
+import { isPaymentEvent, type PaymentEvent, paymentEventReceived } from '../contracts/payment-event.js';
 import { isTerminal } from '../domain/checkout-state.js';
 import type { CheckoutRef } from './accounts.js';
 
@@ -46,9 +47,6 @@ export async function readReset(): Promise<boolean> {
 /** More are not restored: whoever has access to Temporal can name as many, and an input has a limit. */
 const maxReported = 1_000;
 
-/** Stripe's ids are no longer. */
-const maxIdLength = 255;
-
 /** What a checkout's newest run was told. Holds personal data: not to be returned by an activity. */
 interface CheckoutRecord {
   input: CheckoutInput;
@@ -66,10 +64,9 @@ export async function readCheckoutRecord({
     const { events } = await run.fetchHistory();
     const started = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
     if (!started) return undefined;
-    const signals = (events ?? []).flatMap((event) => event.workflowExecutionSignaledEventAttributes ?? []);
-    const reported = signals
-      .filter(({ signalName }) => signalName === paymentEventReceived.name)
-      .flatMap(({ input }) => paymentIn(input?.payloads?.[0]) ?? []);
+    const reported = toldIn(events)
+      .filter(({ kind }) => kind === 'payment.succeeded')
+      .map(({ objectId }) => objectId);
     return {
       input: defaultPayloadConverter.fromPayload<CheckoutInput>(started),
       reported: [...new Set(reported)].slice(0, maxReported),
@@ -80,12 +77,24 @@ export async function readCheckoutRecord({
   }
 }
 
-/** The payment that a signal says was made; it may have been typed by hand and be anything. */
-function paymentIn(payload: Payload | undefined): string | undefined {
+/** What a workflow's newest run was told. Throws when Temporal does not answer or knows no such run. */
+export async function readTold(workflowId: string): Promise<PaymentEvent[]> {
+  const { events } = await Context.current().client.workflow.getHandle(workflowId).fetchHistory();
+  return toldIn(events);
+}
+
+/** The events that a run was told of by signals; those may have been typed by hand and be anything. */
+function toldIn(events: temporal.api.history.v1.IHistoryEvent[] | null | undefined): PaymentEvent[] {
+  return (events ?? [])
+    .flatMap(({ workflowExecutionSignaledEventAttributes: signal }) => signal ?? [])
+    .filter(({ signalName }) => signalName === paymentEventReceived.name)
+    .map(({ input }) => contentOf(input?.payloads?.[0]))
+    .filter((event) => isPaymentEvent(event));
+}
+
+function contentOf(payload: Payload | undefined): unknown {
   try {
-    const event = payload && defaultPayloadConverter.fromPayload<unknown>(payload);
-    const named = isPaymentEvent(event) && event.kind === 'payment.succeeded' ? event.objectId : undefined;
-    return named !== undefined && named.length <= maxIdLength ? named : undefined;
+    return payload && defaultPayloadConverter.fromPayload(payload);
   } catch {
     return undefined;
   }

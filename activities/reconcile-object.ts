@@ -21,11 +21,11 @@ import {
 import type { Owner } from '../providers/stripe/ownership.js';
 import { retrieveAgentAuthorization } from '../providers/stripe/agent-authorizations.js';
 import { type ActivityDependencies, onAccount } from './accounts.js';
-import { type CheckoutRunReading, readCheckoutRun } from './checkout-runs.js';
+import { type CheckoutRunReading, readCheckoutRun, readTold } from './checkout-runs.js';
 import type { Pace } from './pacer.js';
 import { readLateRun } from './published-runs.js';
 import { readRefundRun, type RefundRunReading } from './refund-runs.js';
-import { type LateRepairs, repairDone, Repairs, type SeenObject } from './reconcile-repairs.js';
+import { type LateRepairs, paymentNews, repairDone, Repairs, type SeenObject } from './reconcile-repairs.js';
 import {
   chargeOf,
   lateFacts,
@@ -82,11 +82,13 @@ export class ObjectReconciler {
     const unmatched = run.run === 'ended' && run.paidBy !== intent.id;
     const late = unmatched ? await readLateRun(this.#tenantId, owner.checkoutId) : undefined;
     const refundedAsLate = run.run === 'gone' && refunded && (await this.#isRefundedAsLate(intent.id));
+    const beside = run.run === 'open' && run.status === 'processing' && run.paymentIntent !== intent.id;
     const verdict = judgePayment({
       paymentIntent: intent.id,
       payment: status,
       refunded: status === 'paid' && refunded,
       refundedAsLate,
+      told: beside && (await this.#wasTold(owner, intent)),
       run,
       late: lateFacts(late, intent.id),
     });
@@ -264,6 +266,11 @@ export class ObjectReconciler {
       status: `${charge.amount_refunded} refunded`,
     } as const;
     return this.#difference(owner, object, { kind: 'refunded_sum', repair: 'tell_ledger' }, 'waiting');
+  }
+
+  async #wasTold(owner: Owner, { id, status }: Stripe.PaymentIntent): Promise<boolean> {
+    const told = await readTold(checkoutWorkflowId(this.#tenantId, owner.checkoutId));
+    return told.some(({ kind, objectId }) => objectId === id && kind === paymentNews(status));
   }
 
   async #isRefundedAsLate(paymentIntent: string): Promise<boolean> {

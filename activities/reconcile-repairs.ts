@@ -16,11 +16,12 @@ import {
 import type { Repair } from '../domain/reconcile.js';
 import type { Owner } from '../providers/stripe/ownership.js';
 import { type ActivityDependencies, onceOnAccount } from './accounts.js';
-import { isUnknownRun } from './checkout-runs.js';
+import { isUnknownRun, readTold } from './checkout-runs.js';
 import { isStoredFault } from './failures.js';
 import type { createLatePaymentActivities } from './late-payments.js';
 import type { createLostRunActivities } from './lost-runs.js';
 import type { Pace } from './pacer.js';
+import { readLateRun } from './published-runs.js';
 
 /** An object with what it was seen as. */
 export interface SeenObject {
@@ -46,6 +47,10 @@ export const repairDone: Record<Repair, string> = {
   none: 'a person must look',
 };
 
+/** How a run is told of a payment. `status`: Stripe's. */
+export const paymentNews = (status: string): PaymentEventKind =>
+  status === 'processing' ? 'payment.processing' : 'payment.succeeded';
+
 /** What sets differences right. Each is safe to repeat. */
 export class Repairs {
   readonly #dependencies: ActivityDependencies;
@@ -69,7 +74,7 @@ export class Repairs {
       kind,
       objectId,
     });
-    const ofPayment = status === 'processing' ? 'payment.processing' : 'payment.succeeded';
+    const ofPayment = paymentNews(status);
     switch (repair) {
       case 'wake_checkout': {
         const kind = type === 'approval' ? (`authorization.${status}` as PaymentEventKind) : ofPayment;
@@ -80,12 +85,14 @@ export class Repairs {
         const paymentIntent = type === 'payment' ? { paymentIntent: id } : {};
         return (await this.#late.restoreCheckout({ ...ref, ...paymentIntent })).restored;
       }
-      case 'report_late_payment':
-        await this.#late.reportLatePayment({
-          ...ref,
-          event: event(ofPayment, type === 'refund' ? paymentOfLateRefund(refundId) : id),
-        });
+      case 'report_late_payment': {
+        const news = event(ofPayment, type === 'refund' ? paymentOfLateRefund(refundId) : id);
+        const run = unmatchedPaymentWorkflowId(tenantId, checkoutId);
+        const isOpen = (await readLateRun(tenantId, checkoutId))?.open ?? false;
+        if (!isOpen || !(await wasTold(run, news)))
+          await this.#late.reportLatePayment({ ...ref, event: news });
         return true;
+      }
       case 'cancel_payment': {
         await this.#pace();
         const once = onceOnAccount(this.#dependencies, ref, 'charge.cancel', 1, id);
@@ -116,9 +123,14 @@ export class Repairs {
   }
 }
 
-/** A run that has closed meanwhile is seen at the second look. */
+/** A run takes each event once: another signal with the same id would only make its history longer. */
+const wasTold = async (workflowId: string, { id }: PaymentEvent) =>
+  (await readTold(workflowId)).some((event) => event.id === id);
+
+/** Tells a run once, however many passes and second looks see the same. One that has closed meanwhile is seen at the second look. */
 async function signal(workflowId: string, event: PaymentEvent): Promise<true> {
   try {
+    if (await wasTold(workflowId, event)) return true;
     await Context.current().client.workflow.getHandle(workflowId).signal(paymentEventReceived, event);
     return true;
   } catch (error) {

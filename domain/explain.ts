@@ -24,11 +24,12 @@ const causes: Record<AttentionCause, string> = {
 
 const time = (ms: number) => new Date(ms).toISOString().replace('.000Z', 'Z');
 
-function othersWait({ otherPayments = [] }: ExplainContext): string[] {
-  return otherPayments.length === 0
+function othersWait({ instrument }: CheckoutState, { otherPayments = [] }: ExplainContext): string[] {
+  const others = otherPayments.filter((one) => one !== instrument?.paymentIntent);
+  return others.length === 0
     ? []
     : [
-        `Money with this checkout's mark came by ${otherPayments.join(', ')}: when this checkout ends, it is counted or given back.`,
+        `Money with this checkout's mark came by ${others.join(', ')}: when this checkout ends, it is counted or given back.`,
       ];
 }
 
@@ -66,6 +67,7 @@ export function explainCheckout(state: CheckoutState, context: ExplainContext): 
     case 'processing':
       lines.push(
         `The payment of ${sum} is under way and has no verdict yet (bank debits take days). Nothing else may be opened until then.`,
+        ...othersWait(state, context),
       );
       break;
     case 'closing':
@@ -76,7 +78,7 @@ export function explainCheckout(state: CheckoutState, context: ExplainContext): 
     case 'needs_attention':
       lines.push(
         `${state.attention ? causes[state.attention] : 'The outcome cannot be proved.'} Stripe is read again and again; nothing else is opened meanwhile.`,
-        ...othersWait(context),
+        ...othersWait(state, context),
         'Levers: retry-now reads Stripe at once; resolve reads it too and, if it still proves nothing, ends the checkout without a payment on your word.',
       );
       break;

@@ -62,6 +62,8 @@ export interface PaymentFacts {
   refunded: boolean;
   /** One of its refunds was made because it came late. */
   refundedAsLate: boolean;
+  /** Its run was told of it as it is now. */
+  told: boolean;
   run: RunFacts;
   /** What the run for late payments says; absent when there is none. */
   late?: { open: boolean; status?: LatePaymentStatus } | undefined;
@@ -91,10 +93,12 @@ export function judgePayment(facts: PaymentFacts): Verdict | undefined {
 }
 
 function isNoticed(
-  { payment, paymentIntent, refunded }: PaymentFacts,
+  { payment, paymentIntent, refunded, told }: PaymentFacts,
   run: Extract<RunFacts, { run: 'open' }>,
 ): boolean {
   const own = run.paymentIntent === paymentIntent;
+  // It looks after other money when the payment under way has come to its end.
+  if (!own && told && run.status === 'processing') return true;
   if (payment === 'processing') return own && run.status === 'processing';
   return own ? run.status === 'paid' : refunded;
 }

@@ -79,11 +79,17 @@ describe('an explanation', () => {
     }
   });
 
-  test('names money that came by another payment while nothing is proved', () => {
-    const told = explainCheckout(state('needs_attention'), { ...context, otherPayments: ['pi_1', 'pi_2'] });
-    expect(told).toContain("Money with this checkout's mark came by pi_1, pi_2");
-    expect(explainCheckout(state('needs_attention'), context)).not.toContain('mark came by');
-  });
+  test.each(['needs_attention', 'processing'] as const)(
+    'names money that came by another payment: %s',
+    (status) => {
+      const waiting = state(status, { instrument: { paymentIntent: 'pi_own' } });
+      const told = explainCheckout(waiting, { ...context, otherPayments: ['pi_1', 'pi_own', 'pi_2'] });
+      expect(told).toContain("Money with this checkout's mark came by pi_1, pi_2:");
+      expect(explainCheckout(waiting, { ...context, otherPayments: ['pi_own'] })).not.toContain(
+        'mark came by',
+      );
+    },
+  );
 
   test('of an end on the word of ops claims no proof', () => {
     const at = Date.UTC(2026, 0, 1);

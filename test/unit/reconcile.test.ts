@@ -44,6 +44,10 @@ describe('a payment', () => {
     ['that has succeeded since', 'paid', moving, {}, wake],
     ['its run is just ending with', 'paid', { ...moving, status: 'paid' }, {}, undefined],
     ['beside the own one of an open run', 'paid', { ...moving, paymentIntent: 'pi_2' }, {}, wake],
+    ['beside the own one, told', 'paid', { ...moving, paymentIntent: 'pi_2' }, { told: true }, undefined],
+    ['under way too, told', 'processing', { ...moving, paymentIntent: 'pi_2' }, { told: true }, undefined],
+    ['that has succeeded since, told', 'paid', moving, { told: true }, wake],
+    ['that is told of, and may be what its run waits for', 'paid', waits, { told: true }, wake],
     ['that an open run has nothing of any more', 'paid', waits, { refunded: true }, undefined],
     ['of a stopped run', 'paid', broken, {}, restore],
     ['under way of a stopped run', 'processing', broken, {}, restore],
@@ -91,7 +95,15 @@ describe('a payment', () => {
       undefined,
     ],
   ])('%s', (_what, payment, run, more, expected) => {
-    const facts = { paymentIntent: 'pi_1', payment, run, refunded: false, refundedAsLate: false, ...more };
+    const facts = {
+      paymentIntent: 'pi_1',
+      payment,
+      run,
+      refunded: false,
+      refundedAsLate: false,
+      told: false,
+      ...more,
+    };
     expect(short(judgePayment(facts))).toBe(expected);
   });
 });

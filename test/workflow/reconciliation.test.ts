@@ -178,6 +178,31 @@ describe('a checkout that somebody terminated', () => {
   });
 });
 
+test('money beside a payment under way is told of once, and looked after when that has come to its end', async ({
+  customer,
+  world,
+}) => {
+  const sinceMs = justNow();
+  const id = await onPage(customer);
+  await world.standIns.pay(id, 'processing');
+  await customer.reach(id, 'processing');
+  const { payment_intent: own } = await world.standIns.session(id);
+  await loseWebhooks(world);
+  await payLate(world, id);
+  expect(told(await reconcile(world, 'acme', { sinceMs }), id)).toEqual(['payment_not_noticed repaired']);
+  await expectQuiet(world, sinceMs);
+  await world.standIns.clearFaults();
+  await world.standIns.settlePayment(own ?? '', 'succeeded');
+  await customer.reach(id, ({ late_payment: payment }) => payment?.state === 'refunded');
+  const { events } = await world.handleOf('acme', id).fetchHistory();
+  const byPasses = (events ?? [])
+    .flatMap(({ workflowExecutionSignaledEventAttributes: signal }) => signal?.input?.payloads ?? [])
+    .map(({ data }) => Buffer.from(data ?? []).toString())
+    .filter((event) => event.includes('"reconcile:'));
+  expect(byPasses).toHaveLength(1);
+  await expectQuiet(world, sinceMs);
+});
+
 describe('a page that nobody needs', () => {
   test('is shut once its checkout is over', async ({ customer, world }) => {
     const sinceMs = justNow();

@@ -153,7 +153,12 @@ export class StandIns {
   /** The bank's verdict on a payment under way on the checkout's page. */
   async settle(checkoutId: string, outcome: 'succeeded' | 'failed'): Promise<boolean> {
     const { payment_intent } = await this.session(checkoutId);
-    return this.#do(`/payment_intents/${payment_intent ?? ''}/settle`, { outcome });
+    return this.settlePayment(payment_intent ?? '', outcome);
+  }
+
+  /** As `settle`, of a payment of which there are several. */
+  settlePayment(paymentIntent: string, outcome: 'succeeded' | 'failed'): Promise<boolean> {
+    return this.#do(`/payment_intents/${paymentIntent}/settle`, { outcome });
   }
 
   /** Faults on routes and webhooks; those of one route are consumed in the order they were added. */
