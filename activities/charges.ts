@@ -1,4 +1,5 @@
 import Stripe from 'stripe';
+import { isLateRefundId } from '../contracts/unmatched-payment.js';
 import type { PaymentFact } from '../domain/payment-fact.js';
 import { paymentIntentFact, refusalOf } from '../providers/stripe/payment-facts.js';
 import { paymentPageFact } from '../providers/stripe/payment-page.js';
@@ -32,6 +33,20 @@ export async function readOwnPayment(
   const intent = await dependencies.stripe.paymentIntents.retrieve(ref.paymentIntent, expand, options);
   requireOwn(dependencies, ref, intent.metadata);
   return intent;
+}
+
+/** The refunds of a payment that were made because it came late, whatever became of them. */
+export async function lateRefundsOf(
+  dependencies: ActivityDependencies,
+  ref: ChargeRef,
+): Promise<Stripe.Refund[]> {
+  const options = onAccount(dependencies, ref);
+  const refunds: Stripe.Refund[] = [];
+  const all = dependencies.stripe.refunds.list({ payment_intent: ref.paymentIntent, limit: 100 }, options);
+  for await (const refund of all) {
+    if (isLateRefundId(dependencies.ownership.read(refund.metadata)?.refundId ?? '')) refunds.push(refund);
+  }
+  return refunds;
 }
 
 /**

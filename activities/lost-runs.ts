@@ -5,12 +5,11 @@ import { type CheckoutInput, checkoutWorkflowType, lostAttempt } from '../contra
 import { checkoutStart } from '../contracts/checkout-start.js';
 import { type RefundInput, refundWorkflowType } from '../contracts/refund.js';
 import { refundStart } from '../contracts/refund-start.js';
-import { isLateRefundId } from '../contracts/unmatched-payment.js';
 import type { RefundReason } from '../domain/refund-policy.js';
 import { madeState } from '../domain/refund-state.js';
 import { authorizationEvents } from '../providers/stripe/agent-authorizations.js';
 import { type ActivityDependencies, type CheckoutRef, onAccount, tenantOf } from './accounts.js';
-import { readOwnPayment } from './charges.js';
+import { lateRefundsOf, readOwnPayment } from './charges.js';
 import { readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
 import { withVendorFailures } from './failures.js';
 import { readRefundRun, readStoppedRefund, type RefundRef } from './refund-runs.js';
@@ -133,15 +132,8 @@ export function createLostRunActivities(
   /** Whether a payment was given back because it came late, and stays so. */
   async function wasLate(ref: CheckoutRef, paymentIntent: string | null | undefined): Promise<boolean> {
     if (!paymentIntent) return false;
-    const refunds = stripe.refunds.list(
-      { payment_intent: paymentIntent, limit: 100 },
-      onAccount(dependencies, ref),
-    );
-    for await (const { metadata, status } of refunds) {
-      const refundId = ownership.read(metadata)?.refundId ?? '';
-      if (isLateRefundId(refundId) && status !== 'failed' && status !== 'canceled') return true;
-    }
-    return false;
+    const refunds = await lateRefundsOf(dependencies, { ...ref, paymentIntent });
+    return refunds.some(({ status }) => status !== 'failed' && status !== 'canceled');
   }
 
   return {

@@ -22,6 +22,7 @@ import type { Owner } from '../providers/stripe/ownership.js';
 import { retrieveAgentAuthorization } from '../providers/stripe/agent-authorizations.js';
 import { type ActivityDependencies, onAccount } from './accounts.js';
 import { type CheckoutRunReading, readCheckoutRun, readTold } from './checkout-runs.js';
+import { lateRefundsOf } from './charges.js';
 import type { Pace } from './pacer.js';
 import { readLateRun } from './published-runs.js';
 import { readRefundRun, type RefundRunReading } from './refund-runs.js';
@@ -81,13 +82,13 @@ export class ObjectReconciler {
     const run = runFacts(found);
     const unmatched = run.run === 'ended' && run.paidBy !== intent.id;
     const late = unmatched ? await readLateRun(this.#tenantId, owner.checkoutId) : undefined;
-    const refundedAsLate = run.run === 'gone' && refunded && (await this.#isRefundedAsLate(intent.id));
+    const lateRefunds = run.run === 'gone' && refunded ? await this.#lateRefundsOf(owner, intent.id) : [];
     const beside = run.run === 'open' && run.status === 'processing' && run.paymentIntent !== intent.id;
     const verdict = judgePayment({
       paymentIntent: intent.id,
       payment: status,
       refunded: status === 'paid' && refunded,
-      refundedAsLate,
+      refundedAsLate: lateRefunds.length > 0,
       told: beside && (await this.#wasTold(owner, intent)),
       run,
       late: lateFacts(late, intent.id),
@@ -273,13 +274,9 @@ export class ObjectReconciler {
     return told.some(({ kind, objectId }) => objectId === id && kind === paymentNews(status));
   }
 
-  async #isRefundedAsLate(paymentIntent: string): Promise<boolean> {
+  async #lateRefundsOf(owner: Owner, paymentIntent: string): Promise<Stripe.Refund[]> {
     await this.#pace();
-    const { data } = await this.#dependencies.stripe.refunds.list(
-      { payment_intent: paymentIntent, limit: 100 },
-      this.#account(),
-    );
-    return data.some(({ metadata }) => isLateRefundId(this.ownerOf(metadata)?.refundId ?? ''));
+    return lateRefundsOf(this.#dependencies, { ...owner, paymentIntent });
   }
 
   async #repair(owner: Owner, object: SeenObject, verdict: Verdict): Promise<Difference> {

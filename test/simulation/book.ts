@@ -6,6 +6,8 @@ export interface Payment {
   intent: string;
   captured: number;
   net: number;
+  /** When it was captured, epoch ms, to the second before. */
+  takenAt: number;
   /** The status of the refund that was made because it came late, if there is one. */
   returned: string | undefined;
   disputed: boolean;
@@ -48,7 +50,12 @@ export class Book {
 
   /** What was taken for a checkout, payment by payment. */
   payments(checkoutId: string): Payment[] {
-    const { intents, refunds, charges } = this.state;
+    const { intents, refunds, charges, postings } = this.state;
+    const capture = (intent: string) =>
+      postings.find(
+        ({ kind, lines }) =>
+          kind === 'capture' && lines.some(({ account }) => account === `cardholder:${intent}`),
+      );
     return Object.keys(intents)
       .filter((intent) => this.#belongs(intent, checkoutId))
       .map((intent) => {
@@ -61,6 +68,7 @@ export class Book {
           intent,
           captured: this.sum(checkoutId, (kind) => kind === 'capture', intent),
           net: this.sum(checkoutId, () => true, intent),
+          takenAt: (capture(intent)?.at ?? Infinity) * 1_000,
           returned: lateOnes.at(-1)?.object.status ?? undefined,
           disputed: Object.values(charges).some((charge) => ours(charge) && charge.object.disputed),
           sentBack: askedFor.some(({ object }) => object.status === 'failed'),

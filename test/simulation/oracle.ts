@@ -10,7 +10,7 @@ import { Book, isForPeople, type Payment } from './book.js';
 import { LeftOpen } from './left-open.js';
 import { nothingTold } from './privacy.js';
 import { RefundChecks } from './refund-checks.js';
-import type { World } from './world.js';
+import { beginning, type World } from './world.js';
 
 /*
  * Knows only what the stand-ins' book says and what people were told; never how the product got there. Checked at every
@@ -285,8 +285,13 @@ export class Oracle {
 
   /** Two attempts' late payments at the same time were both honoured by the code before its patches, which did not look again. */
   #honouredAtOnce(checkouts: readonly string[]): number {
-    const honoured = checkouts.filter((id) => this.#last.get(id)?.late_payment?.state === 'honoured');
-    return this.#world.scenario.platform.deploysAt === undefined ? 0 : Math.max(0, honoured.length - 1);
+    const deployedAt = beginning + (this.#world.scenario.platform.deploysAt ?? -Infinity);
+    const honoured = checkouts.filter(
+      (id) =>
+        this.#last.get(id)?.late_payment?.state === 'honoured' &&
+        this.#book.payments(id).some(({ net, takenAt }) => net > 0 && takenAt < deployedAt),
+    );
+    return Math.max(0, honoured.length - 1);
   }
 
   /** One payment stays with a checkout that was paid, in time or late, and none with another. All others went back as a whole. */
