@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Client,
@@ -85,8 +86,9 @@ async function setSchedule(
   everyMs: number,
 ): Promise<void> {
   const scheduleId = reconciliationScheduleId(tenantId);
+  const interval = { every: everyMs, offset: offsetOf(tenantId, everyMs) };
   const schedule: Omit<ScheduleOptions<Action>, 'scheduleId' | 'memo' | 'state'> = {
-    spec: { intervals: [{ every: everyMs }] },
+    spec: { intervals: [interval] },
     action: {
       type: 'startWorkflow',
       workflowType: reconciliationWorkflowType,
@@ -101,13 +103,20 @@ async function setSchedule(
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
     const handle = client.schedule.getHandle(scheduleId);
     const { spec, state, memo } = await whenNotBusy(() => handle.describe());
-    const same = spec.intervals?.length === 1 && spec.intervals[0]?.every === everyMs;
+    const [set, ...others] = spec.intervals ?? [];
+    const same = others.length === 0 && set?.every === interval.every && set.offset === interval.offset;
     if (same || memo?.['deployment'] !== deployment) return;
     // Somebody may have paused it: that stays.
     const { paused, note } = state;
     const change = () => ({ ...schedule, state: { paused, ...(note && { note }) } });
     await whenNotBusy(() => handle.update<typeof reconciliation>(change)).catch(unlessGone);
   }
+}
+
+/** Tenants take turns, in whole seconds as ms: their passes may share a Stripe account, and its rate limit. */
+function offsetOf(tenantId: string, everyMs: number): number {
+  const offset = createHash('sha256').update(tenantId).digest().readUInt32BE() % everyMs;
+  return offset - (offset % 1_000);
 }
 
 async function whenNotBusy<T>(ask: () => Promise<T>): Promise<T> {

@@ -77,6 +77,23 @@ describe('the schedules', () => {
     await until('none', async () => (await scheduled(world)).length === 0);
   });
 
+  test('take turns: one Stripe account may serve many tenants', async ({ world }) => {
+    const tenants = ['acme', 'brisk', 'globex'];
+    await set(world, tenants, hour);
+    const updated = () =>
+      Promise.all(
+        tenants.map(async (tenant) => {
+          const found = await world.client.schedule.getHandle(reconciliationScheduleId(tenant)).describe();
+          return { spec: found.spec.intervals, changedAt: found.info.lastUpdatedAt?.getTime() };
+        }),
+      );
+    const before = await updated();
+    expect(new Set(before.map(({ spec }) => spec?.[0]?.offset)).size).toBe(tenants.length);
+    await set(world, tenants, hour);
+    expect(await updated()).toEqual(before);
+    await set(world, [], hour);
+  });
+
   test('go on where the last run ended', async ({ world }) => {
     await set(world, ['brisk'], 1_000);
     const all = await until(
