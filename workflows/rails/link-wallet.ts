@@ -44,11 +44,13 @@ function walletRail(run: CheckoutRun, askedAt: number, asked?: string): OpenRail
   const { amount, currency, description } = run.input;
   const ref = run.owner;
   let authorization = asked;
+  /** A name that was taken for it without having been read, by the code before `foreign-name-forgotten`. */
+  let unread: string | undefined;
   /** The payment this approval led to, ours or Stripe's: from then on it is what is read and shut. */
   let paymentIntent: string | undefined;
 
   async function look(known: (ref: { authorization: string }) => Promise<PaymentFact>): Promise<PaymentFact> {
-    const named = authorization ?? run.reportedAuthorization;
+    const named = authorization ?? unread ?? run.reportedAuthorization;
     if (named !== undefined) {
       try {
         const fact = await known({ authorization: named });
@@ -57,9 +59,10 @@ function walletRail(run: CheckoutRun, askedAt: number, asked?: string): OpenRail
       } catch (error) {
         if (authorization !== undefined || !isForeign(error)) throw error;
         if (!patched('foreign-name-forgotten')) {
-          authorization = named;
+          unread = named;
           throw error;
         }
+        unread = undefined;
         // Whoever named it was wrong. A webhook may have named another one meanwhile.
         if (run.reportedAuthorization === named) run.reportedAuthorization = undefined;
       }
