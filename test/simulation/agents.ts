@@ -150,7 +150,7 @@ export class Agents {
       if (outcome.repeated) this.#world.story.count('refund repeated');
       this.refunds.set(outcome.memo.refund.refundId, { purchase, memo: outcome.memo });
       const wish = `${checkout} ${amount ?? 'rest'} ${call}`;
-      this.#oracle.refunds.asked(outcome.memo.refund.refundId, wish, askedAt);
+      this.#oracle.refunds.asked(outcome.memo.refund, wish, askedAt);
       this.#oracle.refunds.heard(tenant.id, outcome.memo);
     };
     await Promise.all(twice ? [ask(), ask()] : [ask()]);

@@ -30,7 +30,7 @@ export class RefundChecks {
   readonly #refunds = new Map<string, RefundMemo>();
   readonly #refundsAsked = new Map<string, { askedAt: number; knownAt: number }>();
   /** The refund that each request was answered with. */
-  readonly #answers = new Map<string, string>();
+  readonly #answers = new Map<string, Pick<RefundMemo['refund'], 'refundId' | 'paymentIntent'>>();
   #bookLost = false;
   readonly #decided = new Map<string, Decided[]>();
 
@@ -48,13 +48,18 @@ export class RefundChecks {
 
   /**
    * A refund was answered now that somebody asked for first at that time. `request`: checkout, sum and call, which together are
-   * one wish, however often it is repeated.
+   * one wish, however often it is repeated. After a loss of everything a copy may stand for the payment that it is about.
    */
-  asked(refundId: string, request: string, askedAt: number): void {
-    const before = this.#answers.get(request) ?? refundId;
-    if (before !== refundId)
-      throw new Violation('I5', `${request} made the refunds ${before} and ${refundId}`);
-    this.#answers.set(request, refundId);
+  asked(
+    { refundId, paymentIntent, checkoutId }: RefundMemo['refund'],
+    request: string,
+    askedAt: number,
+  ): void {
+    const before = this.#answers.get(request);
+    const isPaidAnew = before?.paymentIntent !== paymentIntent && this.#customerOf(checkoutId) === undefined;
+    if (before && before.refundId !== refundId && !isPaidAnew)
+      throw new Violation('I5', `${request} made the refunds ${before.refundId} and ${refundId}`);
+    this.#answers.set(request, { refundId, paymentIntent });
     if (!this.#refundsAsked.has(refundId))
       this.#refundsAsked.set(refundId, { askedAt, knownAt: this.#world.time.now });
   }
