@@ -338,6 +338,21 @@ export const planted: readonly Planted[] = [
     "reading.kind === 'refunded' && Date.now() < until",
     "reading.kind === 'refunded' && Date.now() > until",
   ),
+  {
+    name: 'a run told of the same with every look',
+    edits: [
+      {
+        file: 'activities/reconcile-repairs.ts',
+        before: 'if (await wasTold(workflowId, event)) return true;',
+        after: '',
+      },
+      {
+        file: 'domain/reconcile.ts',
+        before: "if (!own && told && run.status === 'processing') return true;",
+        after: '',
+      },
+    ],
+  },
   bug(
     "another shop's mark believed",
     'providers/stripe/ownership.ts',

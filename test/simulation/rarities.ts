@@ -25,6 +25,7 @@ export function addRarities(seed: number, scenario: Scenario): void {
   booksStopped(new Random(seed + 61_000_003), scenario);
   muchIsLost(new Random(seed + 67_000_013), scenario);
   attemptsPaidLate(new Random(seed + 71_000_011), scenario);
+  moneyBesideADebit(new Random(seed + 73_000_001), scenario);
 }
 
 const firstCall = ({ actions }: Scenario, purchase: number) =>
@@ -255,4 +256,17 @@ function attemptsPaidLate(random: Random, scenario: Scenario): void {
       ])
       .map((later, n) => stray(later, n === 0)),
   );
+}
+
+/** Other money comes while a bank debit is under way, and has to wait for its end through many passes. */
+function moneyBesideADebit(random: Random, scenario: Scenario): void {
+  const call = firstCall(scenario, 0);
+  if (!call || !random.chance(0.03)) return;
+  const { caller } = scenario.purchases[0]!;
+  caller.wallet = { ...caller.wallet, does: 'approve', after: second, outcome: 'processing' };
+  caller.bank.after = 26 * hour;
+  const by = random.pick(['payment', 'page'] as const);
+  scenario.actions.push({ at: call.at + 10 * minute, kind: 'stray', purchase: 0, by });
+  for (let pass = 1; pass <= 4; pass++)
+    scenario.actions.push({ at: pass * hour, kind: 'ops', purchase: 0, what: 'reconcile_on_schedule' });
 }
