@@ -127,8 +127,11 @@ export interface RefundMemo {
 
 /** What a customer's ledger shows. */
 export interface RefundLedgerMemo {
-  /** Per checkout what Stripe has given back, minor units, and how often that changed. */
-  refunded: Record<string, { amount: number; changes: number }>;
+  /**
+   * Per checkout what Stripe has given back of which payment, minor units, and how often that changed. A ledger lives longer
+   * than its checkouts, whose ids come again; sums from before that was thought of name no payment.
+   */
+  refunded: Record<string, { amount: number; changes: number; paymentIntent?: string }>;
   /** Per checkout the refunds that were let through, oldest first. What became of them their own runs tell. */
   refunds?: Record<string, RefundLine[]>;
 }

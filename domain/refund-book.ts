@@ -94,9 +94,9 @@ export type RefundSums = Pick<RefundFacts, 'pendingOfPayment' | 'refundedOfPayme
 /** The sums a verdict needs. Entries that came to nothing count nowhere. */
 export function sumsOf(
   book: readonly RefundEntry[],
-  { checkoutId, currency, now }: { checkoutId: string; currency: string; now: number },
+  { paymentIntent, currency, now }: { paymentIntent: string; currency: string; now: number },
 ): RefundSums {
-  const ofPayment = book.filter((entry) => entry.checkoutId === checkoutId);
+  const ofPayment = book.filter((entry) => entry.paymentIntent === paymentIntent);
   const recent = book.filter(
     (entry) => entry.currency === currency && entry.outcome !== 'void' && entry.at > now - dayMs,
   );

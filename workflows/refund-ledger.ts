@@ -73,11 +73,16 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
   /** Refunds of this run of the ledger that go to Stripe without a person. */
   const automatic = new Set<string>();
 
-  function publish(checkoutId: string, amount: number, refunds?: RefundLedgerMemo['refunds']): void {
+  function publish(
+    { checkoutId, paymentIntent }: Pick<RefundRequest, 'checkoutId' | 'paymentIntent'>,
+    amount: number,
+    refunds?: RefundLedgerMemo['refunds'],
+  ): void {
     const before = refunded[checkoutId] ?? { amount: 0, changes: 0 };
-    if (before.amount === amount && !refunds) return;
-    if (before.amount !== amount)
-      refunded = { ...refunded, [checkoutId]: { amount, changes: before.changes + 1 } };
+    const isNews = before.amount !== amount || (before.paymentIntent ?? paymentIntent) !== paymentIntent;
+    if (!isNews && !refunds) return;
+    if (isNews)
+      refunded = { ...refunded, [checkoutId]: { amount, changes: before.changes + 1, paymentIntent } };
     upsertMemo({ refunded, ...(refunds && { refunds }) } satisfies RefundLedgerMemo);
   }
 
@@ -164,7 +169,7 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     unfollowed.delete(refundId);
     const outcome = 'at_stripe';
     entries = withRefund(entries, { refundId, checkoutId, paymentIntent, amount, currency, at, outcome });
-    publish(checkoutId, refundedAtStripe, refundsByCheckout(entries));
+    publish(request, refundedAtStripe, refundsByCheckout(entries));
     const started = startRefund({
       request: { ...request, amount, requestHash },
       verdict: { kind: 'automatic' },
@@ -181,7 +186,7 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     const known = await repeated(refundId);
     if (known) return known;
     const requestedAt = Date.now();
-    const sums = sumsOf(entries, { checkoutId, currency, now: requestedAt });
+    const sums = sumsOf(entries, { paymentIntent, currency, now: requestedAt });
     const reading = await examineRefundRequest({ request, sums, requestedAt });
     if (!reading) throw ApplicationFailure.nonRetryable('not sent by the API', 'not_sealed');
     // Other requests may have been let through meanwhile. From here to the entry nothing can come in between.
@@ -192,7 +197,12 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     if (reading.made) return follow(request, reading.made, reading.refunded);
     const now = Date.now();
     const { captured, refunded: refundedAtStripe, disputed, grant } = reading;
-    const facts = { captured, refundedAtStripe, disputed, ...sumsOf(entries, { checkoutId, currency, now }) };
+    const facts = {
+      captured,
+      refundedAtStripe,
+      disputed,
+      ...sumsOf(entries, { paymentIntent, currency, now }),
+    };
     const amount = request.rest ? refundable(facts) : request.amount;
     const judged = judgeRefund({ amount, currency }, facts, policy);
     // A claim of fraud once needed a person whatever the sum: a run that held one keeps to the commands of its history.
@@ -229,7 +239,7 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
       outcome,
     });
     publish(
-      checkoutId,
+      request,
       refundedAtStripe,
       patched('refunds-are-listed') ? refundsByCheckout(entries) : undefined,
     );
@@ -264,7 +274,7 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     toRead.delete(checkoutId);
     try {
       const reading = await readRefundable({ tenantId, checkoutId, paymentIntent });
-      publish(checkoutId, reading.refunded);
+      publish({ checkoutId, paymentIntent }, reading.refunded);
       return true;
     } catch (error) {
       // A payment that Stripe does not know never had one.

@@ -26,10 +26,16 @@ export async function withAftermath(
   if (!isTerminal(state.status)) return memo;
   const late = await readLatePayments(client, tenantId, checkout.checkoutId);
   const version = state.version + (late?.version ?? 0);
-  if (state.status !== 'paid' && !honouredPayment(late))
-    return { checkout, state: { ...state, version }, late };
+  const { paymentIntent } = (state.status === 'paid' ? state.instrument : honouredPayment(late)) ?? {};
+  if (paymentIntent === undefined) return { checkout, state: { ...state, version }, late };
   const { customerKey, checkoutId } = checkout;
-  const { amount, changes, refunds } = await readRefunded(client, tenantId, customerKey, checkoutId);
+  const { amount, changes, refunds } = await readRefunded(
+    client,
+    tenantId,
+    customerKey,
+    checkoutId,
+    paymentIntent,
+  );
   const ofRefunds = refunds.reduce((sum, refund) => sum + refund.state.version, 0);
   return {
     checkout,

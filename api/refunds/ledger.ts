@@ -18,21 +18,25 @@ export function readLedger(
 }
 
 /**
- * What Stripe has given back of a checkout so far, as its customer's ledger knows it, minor units; and the refunds that went
- * through that ledger, oldest first.
+ * What Stripe has given back of a checkout's payment so far, as its customer's ledger knows it, minor units; and the refunds of
+ * it that went through that ledger, oldest first.
  */
 export async function readRefunded(
   client: Client,
   tenantId: string,
   customerKey: string,
   checkoutId: string,
+  paymentIntent: string,
 ): Promise<{ amount: number; changes: number; refunds: ListedRefund[] }> {
   const ledger = await readLedger(client, tenantId, customerKey);
+  const isOfIt = (of: { paymentIntent?: string | undefined }) =>
+    (of.paymentIntent ?? paymentIntent) === paymentIntent;
   const listed = await Promise.all(
-    (ledger?.refunds?.[checkoutId] ?? []).map(async ({ refundId, at }) => {
+    (ledger?.refunds?.[checkoutId] ?? []).filter(isOfIt).map(async ({ refundId, at }) => {
       const memo = await readRefund(client, tenantId, refundId);
       return memo ? [{ ...memo, at }] : [];
     }),
   );
-  return { ...(ledger?.refunded?.[checkoutId] ?? { amount: 0, changes: 0 }), refunds: listed.flat() };
+  const shown = ledger?.refunded?.[checkoutId] ?? { amount: 0, changes: 0 };
+  return { amount: isOfIt(shown) ? shown.amount : 0, changes: shown.changes, refunds: listed.flat() };
 }

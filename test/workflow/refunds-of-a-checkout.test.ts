@@ -1,4 +1,7 @@
 import { describe, expect } from 'vitest';
+import type { CheckoutMemo } from '../../contracts/checkout.js';
+import { refundLedgerWorkflowType } from '../../contracts/refund.js';
+import { refundLedgerStart } from '../../contracts/refund-ledger-start.js';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { RefundDesk, refundTenant } from '../support/world/refund-desk.js';
 
@@ -56,6 +59,34 @@ describe('a checkout', () => {
     const anew = await desk.request(checkoutId, { amount: 2_000 });
     await desk.reach(anew.refund_id, 'refunded');
     expect((await customer.get(checkoutId)).body.say).toBe(paid);
+  });
+
+  test('owes nothing to an older one of the same id: a ledger lives longer than a closed run', async ({
+    customer,
+    world,
+  }) => {
+    const desk = new RefundDesk(customer);
+    const checkoutId = await desk.paid(4_900);
+    const { checkout } = (await world.handleOf('acme', checkoutId).describe())
+      .memo as unknown as CheckoutMemo;
+    const paymentIntent = 'pi_of_last_winter';
+    await world.client.workflow.start(
+      refundLedgerWorkflowType,
+      refundLedgerStart('acme', checkout.customerKey, {
+        refunded: { [checkoutId]: { amount: 4_900, changes: 1, paymentIntent } },
+        refunds: {
+          [checkoutId]: [
+            { refundId: `rf_${'0'.repeat(30)}`, at: 1, paymentIntent, amount: 4_900, currency: 'usd' },
+          ],
+        },
+      }),
+    );
+    expect((await customer.get(checkoutId)).body).toMatchObject({ amount_refunded: 0, refunds: [] });
+    const refund = await desk.request(checkoutId, { amount: 1_000 });
+    await desk.reach(refund.refund_id, 'refunded');
+    expect(await desk.refundedShown(checkoutId, 1_000)).toMatchObject({
+      refunds: [{ refund_id: refund.refund_id }],
+    });
   });
 
   test('tells its refunds step by step in its events, after its own', async ({ customer, world }) => {
