@@ -258,7 +258,9 @@ async function giveLatePaymentBack(
   const made = run.takenOver(examined.paymentIntent) && (await lookUp(inHand));
   if (made) return followRefund(run, event, examined, inHand, made);
   noted({ status: 'refunding' });
-  tellCaller(run, examined, 'refund', because === 'second_payment');
+  const tell = () => tellCaller(run, examined, 'refund', because === 'second_payment');
+  const toldFirst = !patched('told-once-it-goes-back');
+  if (toldFirst) tell();
   const submission = await submitUntilKnown(inHand);
   if (submission.kind === 'rejected') {
     noted({
@@ -267,6 +269,7 @@ async function giveLatePaymentBack(
     });
     return awaitPerson(run, event, waiting);
   }
+  if (!toldFirst) tell();
   return followRefund(run, event, examined, inHand, submission);
 }
 
