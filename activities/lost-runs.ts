@@ -7,7 +7,7 @@ import { type RefundInput, refundWorkflowType } from '../contracts/refund.js';
 import { refundStart } from '../contracts/refund-start.js';
 import type { RefundReason } from '../domain/refund-policy.js';
 import { madeState } from '../domain/refund-state.js';
-import { authorizationEvents } from '../providers/stripe/agent-authorizations.js';
+import { listWalletAnswers } from '../providers/stripe/agent-authorizations.js';
 import { type ActivityDependencies, type CheckoutRef, onAccount, tenantOf } from './accounts.js';
 import { lateRefundsOf, readOwnPayment } from './charges.js';
 import { readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
@@ -153,8 +153,7 @@ export function createLostRunActivities(
       };
       return withVendorFailures(async () => {
         const found: FoundInstruments = { authorizations: [], sessions: [], paymentIntents: [] };
-        const answered = { created: { gte: since }, types: Object.values(authorizationEvents), limit: 100 };
-        for await (const { data } of stripe.events.list(answered, options)) {
+        for (const { data } of await listWalletAnswers(stripe, since, options)) {
           const { id, metadata, payment_intent: intent } = data.object as AnsweredRequest;
           if (!isOurs({ metadata }) || found.authorizations.includes(id)) continue;
           if (!(await wasLate(ref, intent))) found.authorizations.push(id);

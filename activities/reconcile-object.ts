@@ -96,7 +96,7 @@ export class ObjectReconciler {
     if (verdict) {
       const difference = await this.#repair(
         owner,
-        { type: 'payment', id: intent.id, status: intent.status },
+        { type: 'payment', id: intent.id, status: refunded ? 'refunded' : intent.status },
         verdict,
       );
       // A payment of a page cannot be canceled. It can be paid while the page is open, and pages are shut by themselves.
@@ -254,8 +254,9 @@ export class ObjectReconciler {
     const customerKey = found.run === 'gone' ? owner.origin?.customerKey : found.checkout.customerKey;
     if (customerKey === undefined) return undefined;
     const ledger = await readLedger(this.#tenantId, customerKey);
-    const shown = ledger?.refunded?.[owner.checkoutId]?.amount ?? 0;
-    if (shown === charge.amount_refunded) return undefined;
+    const shown = ledger?.refunded?.[owner.checkoutId];
+    const isOfIt = (shown?.paymentIntent ?? paymentIntent) === paymentIntent;
+    if ((isOfIt ? (shown?.amount ?? 0) : 0) === charge.amount_refunded) return undefined;
     await Context.current().client.workflow.signalWithStart(refundLedgerWorkflowType, {
       ...refundLedgerStart(this.#tenantId, customerKey, ledger),
       signal: paymentRefunded,

@@ -7,7 +7,7 @@ import type { Difference, ReconciliationSource } from '../contracts/reconciliati
 import { refundWorkflowType } from '../contracts/refund.js';
 import { unmatchedPaymentWorkflowType } from '../contracts/unmatched-payment.js';
 import { eventsListedMs } from '../domain/reconcile.js';
-import { authorizationEvents } from '../providers/stripe/agent-authorizations.js';
+import { authorizationEvents, listEvents } from '../providers/stripe/agent-authorizations.js';
 import { type ActivityDependencies, onAccount } from './accounts.js';
 import { withVendorFailures } from './failures.js';
 import { createPace } from './pacer.js';
@@ -77,7 +77,8 @@ function runsQuery(source: ReconciliationSource, from: number): string | undefin
     case 'refunds_open':
       return `WorkflowType = "${refundWorkflowType}" AND ((ExecutionStatus = "Running" AND RefundState IN ("submitting", "needs_attention")) OR ${closed})`;
     case 'late_payments':
-      return `WorkflowType = "${unmatchedPaymentWorkflowType}" AND ((ExecutionStatus = "Running" AND LatePayment = "needs_attention") OR ${closed})`;
+      // Who waited for a person for too long has ended so, and the money is with us all the same.
+      return `WorkflowType = "${unmatchedPaymentWorkflowType}" AND ((ExecutionStatus IN ("Running", "Completed") AND LatePayment = "needs_attention") OR ${closed})`;
     case 'events':
     case 'approvals':
     case 'pages':
@@ -110,9 +111,8 @@ export function createReconciliationActivities(dependencies: ActivityDependencie
     switch (source) {
       case 'events': {
         const created = since(Math.max(from, Date.now() - eventsListedMs));
-        // Two of the types are in no SDK.
-        const types = eventTypes;
-        const list = await stripe.events.list({ ...page, created, types, delivery_success: false }, account);
+        const undelivered = { ...page, created, types: eventTypes, delivery_success: false };
+        const list = await listEvents(stripe, undelivered, account);
         const named = new Map<string, NamedObject>();
         for (const { created: at, data } of list.data) {
           const object = data.object as NamedObject;
@@ -124,10 +124,8 @@ export function createReconciliationActivities(dependencies: ActivityDependencie
       case 'approvals': {
         // Also those that were delivered: what the run was told is lost with it, and nothing but the request names its payment.
         const created = since(Math.max(from, Date.now() - eventsListedMs));
-        const list = await stripe.events.list(
-          { ...page, created, types: [authorizationEvents.approved] },
-          account,
-        );
+        const approved = { ...page, created, types: [authorizationEvents.approved] };
+        const list = await listEvents(stripe, approved, account);
         const ours = list.data
           .filter(({ created: at }) => old(at))
           .map(({ data }) => data.object as NamedObject)

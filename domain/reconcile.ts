@@ -116,7 +116,8 @@ function judgeUnmatched({ payment, refunded, late }: PaymentFacts): Verdict | un
     case 'refunded':
       return undefined;
     case 'needs_attention':
-      return refunded ? undefined : { kind: 'late_payment_needs_attention', repair: 'none' };
+      // Somebody has given it back in the dashboard: its run looks again.
+      return { kind: 'late_payment_needs_attention', repair: refunded ? 'report_late_payment' : 'none' };
   }
 }
 
@@ -186,7 +187,8 @@ export function judgeLateRefund(
   if (late.status === undefined) return atStripe === 'failed' && refunded ? undefined : report;
   const told: Partial<Record<RefundAtStripe, readonly LatePaymentStatus[]>> = {
     succeeded: ['refunded', 'needs_attention'],
-    failed: ['needs_attention'],
+    // Somebody has given it back another way since.
+    failed: refunded ? ['needs_attention', 'refunded'] : ['needs_attention'],
   };
   if (told[atStripe]?.includes(late.status) ?? true) return undefined;
   return late.open ? { kind: 'refund_not_noticed', repair: 'wake_refund' } : report;

@@ -133,9 +133,18 @@ function counted(
     examined: { ...examined, [source]: (examined[source] ?? 0) + page.examined },
     repaired: repaired + count('repaired'),
     reported: reported + count('reported'),
-    differences: [...differences, ...news].slice(0, maxTold),
+    differences: told([...differences, ...news]),
   };
 }
+
+/** The first ones; one that tells of lost runs among them, if there is any: it decides what else is walked. */
+function told(differences: Difference[]): Difference[] {
+  const first = differences.slice(0, maxTold);
+  const lost = differences.find(tellsOfLoss);
+  return lost === undefined || first.includes(lost) ? first : [...first.slice(0, -1), lost];
+}
+
+const tellsOfLoss = ({ kind }: Difference) => kind === 'payment_without_run';
 
 /** Undefined after the last page of the last source. */
 function after(
@@ -148,7 +157,7 @@ function after(
   if (page.next !== undefined) return { source, from, until, ...counts, cursor: page.next };
   const skipped: ReconciliationSource[] = [];
   // Only where runs were lost can the attempts before them be lost too.
-  if (!counts.differences.some(({ kind }) => kind === 'payment_without_run')) skipped.push('attempts');
+  if (!counts.differences.some(tellsOfLoss)) skipped.push('attempts');
   if (source === 'events' && !patched('approvals-are-walked')) skipped.push('approvals');
   const left = reconciliationSources.slice(reconciliationSources.indexOf(source) + 1);
   const next = left.find((one) => !skipped.includes(one));

@@ -1,4 +1,4 @@
-import type Stripe from 'stripe';
+import Stripe from 'stripe';
 
 /** Events that tell of an answer; in no SDK, so that lists take them as plain strings. */
 export const authorizationEvents = {
@@ -22,6 +22,44 @@ export interface AgentAuthorization {
 }
 
 const path = '/v1/link/agent_authorizations';
+
+/**
+ * A page of events of some types, the wallet's among them. An account without the wallet may refuse types that are not
+ * documented: then those of the others.
+ */
+export async function listEvents(
+  stripe: Stripe,
+  params: Stripe.EventListParams & { types: string[] },
+  options: Stripe.RequestOptions,
+): Promise<Pick<Stripe.ApiList<Stripe.Event>, 'data' | 'has_more'>> {
+  const others = params.types.filter((type) => !Object.values(authorizationEvents).includes(type));
+  try {
+    return await stripe.events.list(params, options);
+  } catch (error) {
+    if (!isRefused(error) || others.length === params.types.length) throw error;
+    if (others.length === 0) return { data: [], has_more: false };
+    return stripe.events.list({ ...params, types: others }, options);
+  }
+}
+
+/** All answers of wallets since then, Unix seconds, newest first; none where the account refuses their types. */
+export async function listWalletAnswers(
+  stripe: Stripe,
+  since: number,
+  options: Stripe.RequestOptions,
+): Promise<Stripe.Event[]> {
+  const types = Object.values(authorizationEvents);
+  const answers: Stripe.Event[] = [];
+  try {
+    for await (const event of stripe.events.list({ created: { gte: since }, types, limit: 100 }, options))
+      answers.push(event);
+  } catch (error) {
+    if (!isRefused(error) || answers.length > 0) throw error;
+  }
+  return answers;
+}
+
+const isRefused = (error: unknown) => error instanceof Stripe.errors.StripeInvalidRequestError;
 
 const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
 const record = (value: unknown): Record<string, unknown> =>

@@ -214,7 +214,10 @@ export class Oracle {
       if (live.length > 0)
         throw new Violation('I3', `${id} (${told.state}) can still be paid: ${live.join(', ')}`);
       const late = told.late_payment?.state;
-      if (late === 'refunding') throw new Violation('I10', `late money for ${id} is still being given back`);
+      // What Temporal forgot nobody is told any more, unless it took money that stays.
+      const isPast = this.#forgotten.has(id) && net === 0;
+      if (late === 'refunding' && !isPast)
+        throw new Violation('I10', `late money for ${id} is still being given back`);
       if (!told.terminal) {
         if (this.#mayWait(told)) continue;
         if (this.#lost.has(id) && net === 0) continue;

@@ -1,16 +1,31 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { retrieveAgentAuthorization } from '../../providers/stripe/agent-authorizations.js';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  listEvents,
+  listWalletAnswers,
+  retrieveAgentAuthorization,
+} from '../../providers/stripe/agent-authorizations.js';
 import { createStripeClient } from '../../providers/stripe/client.js';
 
 /** Answers every request with this object: an undocumented API may answer anything. */
 let answer: unknown;
+/** Event types that the account does not know. */
+let unknown: string | undefined;
+/** What was asked for. */
+let asked: string[] = [];
 let server: Server;
 
 beforeAll(async () => {
-  server = createServer((_request, response) => {
+  server = createServer((request, response) => {
+    const url = decodeURIComponent(request.url ?? '');
+    asked.push(url);
     response.setHeader('content-type', 'application/json');
+    if (unknown !== undefined && url.includes(unknown)) {
+      response.statusCode = 400;
+      response.end(JSON.stringify({ error: { type: 'invalid_request_error', param: 'types' } }));
+      return;
+    }
     response.end(JSON.stringify(answer));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -20,11 +35,14 @@ afterAll(() => {
   server.close();
 });
 
+function client() {
+  const { port } = server.address() as AddressInfo;
+  return createStripeClient({ secretKey: 'sk_test_1', apiBase: `http://127.0.0.1:${port}` });
+}
+
 function read(object: unknown) {
   answer = object;
-  const { port } = server.address() as AddressInfo;
-  const stripe = createStripeClient({ secretKey: 'sk_test_1', apiBase: `http://127.0.0.1:${port}` });
-  return retrieveAgentAuthorization(stripe, 'laa_1', {});
+  return retrieveAgentAuthorization(client(), 'laa_1', {});
 }
 const base = { id: 'laa_1', status: 'approved', amount: 4900, currency: 'usd' };
 
@@ -61,4 +79,40 @@ describe('an agent authorization as Stripe answers it', () => {
       await expect(read(object)).rejects.toThrow(TypeError);
     },
   );
+});
+
+describe('an account that does not know the events of wallets', () => {
+  const wallet = 'link.agent_authorization.approved';
+  const events = {
+    object: 'list',
+    url: '/v1/events',
+    has_more: false,
+    data: [{ id: 'evt_1', object: 'event' }],
+  };
+
+  beforeEach(() => {
+    unknown = wallet;
+    answer = events;
+    asked = [];
+  });
+  afterAll(() => (unknown = undefined));
+
+  test('lists its other events', async () => {
+    const { data } = await listEvents(client(), { types: ['charge.refunded', wallet], limit: 5 }, {});
+    expect(data.map(({ id }) => id)).toEqual(['evt_1']);
+    expect(asked).toHaveLength(2);
+    expect(asked[1]).toMatch(/limit=5/);
+  });
+
+  test('has no answers of wallets', async () => {
+    expect(await listEvents(client(), { types: [wallet] }, {})).toEqual({ data: [], has_more: false });
+    expect(await listWalletAnswers(client(), 1, {})).toEqual([]);
+  });
+
+  test('is told of other refusals, and the one that knows them of its answers', async () => {
+    unknown = 'charge.refunded';
+    await expect(listEvents(client(), { types: ['charge.refunded', wallet] }, {})).rejects.toThrow();
+    await expect(listEvents(client(), { types: ['charge.refunded'] }, {})).rejects.toThrow();
+    expect(await listWalletAnswers(client(), 1, {})).toMatchObject([{ id: 'evt_1' }]);
+  });
 });

@@ -92,7 +92,7 @@ describe('a payment', () => {
       'paid',
       unpaid,
       { refunded: true, late: { open: true, status: 'needs_attention' } },
-      undefined,
+      'late_payment_needs_attention report_late_payment',
     ],
   ])('%s', (_what, payment, run, more, expected) => {
     const facts = {
@@ -197,6 +197,7 @@ describe('a refund', () => {
   test('of late money that failed at Stripe is no news where a person has given it back since', () => {
     expect(judgeLateRefund('failed', undefined, true)).toBeUndefined();
     expect(judgeLateRefund('failed', { open: true }, true)).toBeUndefined();
+    expect(judgeLateRefund('failed', { open: true, status: 'refunded' }, true)).toBeUndefined();
   });
 });
 

@@ -101,7 +101,8 @@ export const notifyApprover = activity('notifyApprover', notice, 'Tell an approv
 export const examineLatePayment = activity('examineLatePayment', read, 'Read the payment and its checkout');
 export const findInstruments = activity(
   'findInstruments',
-  { ...read, startToCloseTimeout: 120_000 },
+  // All that an account made in two days, a hundred at a time.
+  { ...read, startToCloseTimeout: 1_800_000 },
   'Look for what was opened before',
 );
 export const reportLatePayment = activity('reportLatePayment', effect, 'Give other money a run of its own');

@@ -247,7 +247,7 @@ export function createTemporalClient(options: {
 }
 
 /**
- * Runs by tenant and type that were stopped, or, where the query names running ones, run. A superset of what Temporal would
+ * Runs by tenant and type that were stopped, or, where the query names such, run or have ended. A superset of what Temporal would
  * list: whoever asks looks at each.
  */
 function listed(server: TemporalServer, query: string): WorkflowRun[] {
@@ -257,7 +257,12 @@ function listed(server: TemporalServer, query: string): WorkflowRun[] {
   return server
     .all()
     .filter(({ start }) => start.workflowType === type && start.workflowId.split('/')[1] === tenant)
-    .filter((run) => stopped.includes(run.status) || (run.isOpen && query.includes('"Running"')));
+    .filter(
+      (run) =>
+        stopped.includes(run.status) ||
+        (run.isOpen && query.includes('"Running"')) ||
+        (run.status === 'COMPLETED' && query.includes('"Completed"')),
+    );
 }
 
 function found(server: TemporalServer, workflowId: string): WorkflowRun {
