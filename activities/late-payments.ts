@@ -15,6 +15,12 @@ import {
   unmatchedPaymentWorkflowId,
   unmatchedPaymentWorkflowType,
 } from '../contracts/unmatched-payment.js';
+import {
+  firstAttemptBeside,
+  firstAttemptsAfter,
+  firstAttemptsBefore,
+  readAttempts,
+} from '../domain/attempts.js';
 import { confirmationNumber, isTerminal } from '../domain/checkout-state.js';
 import { honouredPayment, type LatePaymentFacts, type LateRefundReason } from '../domain/late-payment.js';
 import { textLatePayment } from '../domain/say.js';
@@ -209,14 +215,15 @@ async function checkoutFacts(ref: CheckoutRef): Promise<LatePaymentFacts['checko
 
 /** Whether the same purchase was tried again, and not in vain. */
 async function hasNewerAttempt({ tenantId, checkoutId }: CheckoutRef): Promise<boolean> {
-  const attempt = attemptOf(checkoutId);
-  if (!attempt) return false;
-  for (let next = attempt.number + 1; ; next++) {
-    const newer = { tenantId, checkoutId: attemptId(attempt.purchase, next) };
-    const found = await readCheckoutRun(newer);
-    if (found.run === 'gone') return false;
-    if (found.run !== 'ended' || found.state.status === 'paid' || (await readHonoured(newer))) return true;
+  const { purchase = '', number } = attemptOf(checkoutId) ?? {};
+  if (number === undefined) return false;
+  for (const from of [number + 1, ...firstAttemptsAfter(number, Date.now())]) {
+    for (const newer of await attemptsFrom(tenantId, purchase, from)) {
+      const { run } = newer;
+      if (run.run !== 'ended' || run.state.status === 'paid' || (await readHonoured(newer))) return true;
+    }
   }
+  return false;
 }
 
 /**
@@ -224,12 +231,28 @@ async function hasNewerAttempt({ tenantId, checkoutId }: CheckoutRef): Promise<b
  * purchase: nobody gets past it without saying that the caller buys the same thing again.
  */
 async function isHonouredBefore({ tenantId, checkoutId }: CheckoutRef, startedAt: number): Promise<boolean> {
-  const { purchase = '', number = 1 } = attemptOf(checkoutId) ?? {};
-  for (let earlier = number - 1; earlier > 0; earlier--) {
-    const honoured = await readHonoured({ tenantId, checkoutId: attemptId(purchase, earlier) });
+  const { purchase = '', number } = attemptOf(checkoutId) ?? {};
+  if (number === undefined) return false;
+  const earlier: CheckoutRef[] = [];
+  for (const from of firstAttemptsBefore(number))
+    earlier.push(...(await attemptsFrom(tenantId, purchase, from)));
+  for (let one = firstAttemptBeside(number); one < number; one++)
+    earlier.push({ tenantId, checkoutId: attemptId(purchase, one) });
+  for (const one of earlier) {
+    const honoured = await readHonoured(one);
     if (honoured && honoured.at > startedAt) return true;
   }
   return false;
+}
+
+/** The runs of a purchase's attempts from a number on, in the period of that number. */
+async function attemptsFrom(tenantId: string, purchase: string, from: number) {
+  const refTo = (number: number) => ({ tenantId, checkoutId: attemptId(purchase, number) });
+  const { attempts } = await readAttempts(from, async (number) => {
+    const run = await readCheckoutRun(refTo(number));
+    return run.run === 'gone' ? undefined : run;
+  });
+  return attempts.map(({ number, attempt: run }) => ({ ...refTo(number), number, run }));
 }
 
 async function readHonoured({ tenantId, checkoutId }: CheckoutRef) {

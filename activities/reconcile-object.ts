@@ -6,6 +6,7 @@ import { paymentRefunded, refundLedgerWorkflowType, refundWorkflowId } from '../
 import { refundLedgerStart } from '../contracts/refund-ledger-start.js';
 import type { Difference } from '../contracts/reconciliation.js';
 import { isLateRefundId } from '../contracts/unmatched-payment.js';
+import { firstAttemptBeside } from '../domain/attempts.js';
 import { honouredPayment } from '../domain/late-payment.js';
 import {
   type DifferenceKind,
@@ -115,7 +116,7 @@ export class ObjectReconciler {
     const run = owner && runFacts(await readCheckoutRun(owner));
     if (run?.run !== 'ended' || run.paidBy !== id || !owner || !attempt) return [];
     const differences: Difference[] = [];
-    for (let earlier = attempt.number - 1; earlier > 0; earlier--) {
+    for (let earlier = attempt.number - 1; earlier >= firstAttemptBeside(attempt.number); earlier--) {
       const checkoutId = attemptId(attempt.purchase, earlier);
       const ref = { tenantId: this.#tenantId, checkoutId };
       if (!(await this.#late.restoreAttempt({ ...ref, later: owner.checkoutId })).restored) continue;

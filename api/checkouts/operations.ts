@@ -103,12 +103,9 @@ export function createCheckoutOperations({ client, tokens, announces, livemode }
    * after it: late money is published and then looks for newer attempts, so one of the two sees the other. What was started
    * meanwhile is stopped.
    */
-  async function requireUnpaidBefore(tenant: Tenant, { checkout_id, after = '' }: Quote): Promise<void> {
-    const { purchase = '', number = 1 } = attemptOf(checkout_id) ?? {};
-    const boughtBefore = attemptOf(after)?.number ?? 0;
-    const earlier = Array.from({ length: Math.max(0, number - 1 - boughtBefore) }, (_, back) =>
-      attemptId(purchase, number - 1 - back),
-    );
+  async function requireUnpaidBefore(tenant: Tenant, { checkout_id, before = [] }: Quote): Promise<void> {
+    const { purchase = '' } = attemptOf(checkout_id) ?? {};
+    const earlier = before.map((number) => attemptId(purchase, number));
     const late = await Promise.all(earlier.map((id) => readLatePayments(client, tenant.id, id)));
     const paid = earlier.find((_, index) => honouredPayment(late[index]));
     if (paid === undefined) return;

@@ -3,6 +3,7 @@ import type Stripe from 'stripe';
 import type { z } from 'zod';
 import type { CheckoutMemo } from '../../contracts/checkout.js';
 import { attemptId, attemptOf, isCheckoutId } from '../../contracts/ids.js';
+import { firstAttemptAt, firstAttemptsBefore, periodEnd, readAttempts } from '../../domain/attempts.js';
 import { isTerminal } from '../../domain/checkout-state.js';
 import { honouredPayment } from '../../domain/late-payment.js';
 import { amountProblem, type Money } from '../../domain/money.js';
@@ -27,9 +28,6 @@ export interface QuoteDependencies {
   livemode: boolean;
 }
 
-/** An attempt at one purchase has ended without money that often: an agent in a loop, not a caller. */
-const maxAttempts = 200;
-
 /** Reads out a price: computes the amount, finds the attempt it belongs to, and signs both. */
 export function createQuoteOperation(dependencies: QuoteDependencies) {
   const { client, stripe, tokens, identityKey, livemode } = dependencies;
@@ -48,10 +46,13 @@ export function createQuoteOperation(dependencies: QuoteDependencies) {
     const identity = { tenantId: tenant.id, customer: { ...customer, phone }, callId: call.id };
     const who = customerKey(identityKey, identity);
     const hash = purchaseHash(identityKey, who, item);
-    const { checkoutId, existing } = await findAttempt(client, tenant.id, hash, purchase, request.after);
+    const now = Date.now();
+    const found = await findAttempt(client, tenant.id, hash, purchase, request.after, now);
+    const { checkoutId, existing, before } = found;
     const locale = request.locale ?? tenant.locale;
     const id = quoteId(identityKey, [checkoutId, amount, currency, description]);
-    const expiresAt = new Date(Date.now() + quoteLifetimeMs);
+    // Afterwards the same wish would get another number: two quotes for it must not be good at once.
+    const expiresAt = new Date(Math.min(now + quoteLifetimeMs, periodEnd(now)));
     const token = await tokens.sign(
       {
         tenant: tenant.id,
@@ -65,6 +66,7 @@ export function createQuoteOperation(dependencies: QuoteDependencies) {
         locale,
         contact: { ...(phone !== undefined && { phone }), ...(customer.email && { email: customer.email }) },
         ...(request.after !== undefined && { after: request.after }),
+        ...(before.length > 0 && { before }),
       },
       expiresAt,
     );
@@ -106,11 +108,17 @@ function requireChargeable(money: Money, tenant: Tenant): void {
     throw new Problem('amount_invalid', { detail: `above the tenant's limit of ${max}` });
 }
 
+interface FoundAttempt {
+  checkoutId: string;
+  existing?: CheckoutMemo;
+  /** The numbers of those that ended without money. */
+  before: number[];
+}
+
 /**
  * The attempt a new quote belongs to: the open one, or the first free number behind attempts that ended without money.
  * A paid one stands in the way unless the agent says, by `after`, that the caller buys the same thing again. Numbers up to
- * that one are not looked at: the oldest attempts may be forgotten by now, and a free number among them would make the same
- * wish, said twice, two purchases.
+ * that one are not looked at.
  */
 async function findAttempt(
   client: Client,
@@ -118,23 +126,32 @@ async function findAttempt(
   hash: string,
   money: Money,
   after: string | undefined,
-): Promise<{ checkoutId: string; existing?: CheckoutMemo }> {
+  now: number,
+): Promise<FoundAttempt> {
   const purchase = `co_${hash}`;
-  const first = after === undefined ? 1 : (await requirePaid(client, tenantId, purchase, after)) + 1;
-  for (let number = first; number < first + maxAttempts; number++) {
+  const present = firstAttemptAt(now);
+  const paid = after === undefined ? 0 : await requirePaid(client, tenantId, purchase, after);
+  const periods = [...firstAttemptsBefore(present), present].filter((first) => first > paid);
+  const rows = await Promise.all(
+    (paid > 0 ? [paid + 1, ...periods] : periods).map((from) =>
+      readAttempts(from, (number) => readCheckout(client, tenantId, attemptId(purchase, number))),
+    ),
+  );
+  const before: number[] = [];
+  for (const { number, attempt: existing } of rows.flatMap(({ attempts }) => attempts)) {
     const checkoutId = attemptId(purchase, number);
-    const existing = await readCheckout(client, tenantId, checkoutId);
-    if (!existing) return { checkoutId };
-    const { status } = existing.state;
-    if (!isTerminal(status)) {
+    if (!isTerminal(existing.state.status)) {
       const { amount, currency } = existing.checkout;
-      if (amount === money.amount && currency === money.currency) return { checkoutId, existing };
+      if (amount === money.amount && currency === money.currency) return { checkoutId, existing, before };
       throw new Problem('purchase_open', { checkout_id: checkoutId });
     }
     if (await isPaid(client, tenantId, existing)) {
       throw new Problem('already_paid', { checkout_id: checkoutId });
     }
+    before.push(number);
   }
+  const free = rows.at(-1)?.free;
+  if (free !== undefined) return { checkoutId: attemptId(purchase, free), before };
   throw new Problem('rate_limited', { detail: 'this purchase was attempted too often', retry_after: 3_600 });
 }
 

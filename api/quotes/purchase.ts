@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type Stripe from 'stripe';
 import type { z } from 'zod';
+import { purchaseHashLength } from '../../contracts/ids.js';
 import type { Money } from '../../domain/money.js';
 import type { Tenant } from '../../domain/tenant.js';
 import { Problem } from '../problem.js';
@@ -72,7 +73,7 @@ export function customerKey(key: Buffer, { tenantId, customer, callId }: Custome
 
 /** The part of a checkout id that every repetition of the same wish shares: customer and item. */
 export function purchaseHash(key: Buffer, customer: string, item: string): string {
-  return shortHash(key, [customer, item]);
+  return shortHash(key, [customer, item]).slice(0, purchaseHashLength);
 }
 
 /** The id of one price read out for one purchase: repeated wishes get the same. */

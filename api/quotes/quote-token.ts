@@ -16,6 +16,8 @@ const claims = z.object({
   contact: z.object({ phone: z.string().optional(), email: z.string().optional() }),
   /** The checkout after which the same is bought again. */
   after: z.string().optional(),
+  /** The numbers of the attempts before this one that ended without money, and may yet be paid late. */
+  before: z.array(z.number().int()).optional(),
   exp: z.number(),
 });
 

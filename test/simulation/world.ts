@@ -32,8 +32,8 @@ import { testTenants } from '../support/test-tenants.js';
 import type { Scenario, WebhookFault } from './scenario.js';
 import { Story } from './story.js';
 
-/** When every schedule begins. */
-export const beginning = Date.UTC(2027, 0, 4, 9);
+/** When every schedule begins: two hours before the numbers of attempts begin anew. */
+export const beginning = Date.UTC(2027, 0, 17, 22);
 
 let network: VendorNetwork | undefined;
 const clients = createVendorClients(() => {

@@ -1,5 +1,7 @@
 import { describe, expect } from 'vitest';
 import { checkoutWorkflowId } from '../../contracts/checkout.js';
+import { attemptId, attemptOf } from '../../contracts/ids.js';
+import { firstAttemptBeside } from '../../domain/attempts.js';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { until } from '../support/world/until.js';
 
@@ -50,6 +52,38 @@ describe.concurrent('starting a checkout', () => {
     await world.standIns.pay(id);
     await customer.reach(id, 'paid');
   });
+
+  it.for([
+    [-200, 'the period before'],
+    [-400, 'the one before that'],
+  ] as const)(
+    'of what was paid in another period is refused: %s',
+    async ([back, _when], { customer, world }) => {
+      const { body: quote } = await customer.quote();
+      const { purchase = '', number = 0 } = attemptOf(quote.checkout_id) ?? {};
+      const older = attemptId(purchase, firstAttemptBeside(number) + back);
+      const run = await world.client.workflow.start('checkout', {
+        workflowId: checkoutWorkflowId('acme', older),
+        taskQueue: 'nobody',
+        memo: {
+          checkout: { checkoutId: older, amount: 4_900, currency: 'usd', description: 'Growth plan' },
+          state: {
+            status: 'paid',
+            version: 3,
+            amountCaptured: 4_900,
+            railsLeft: [],
+            attempts: [],
+            events: [],
+          },
+        },
+      });
+      const again = await customer.quote();
+      expect([again.status, again.body.code, again.body.checkout_id]).toEqual([409, 'already_paid', older]);
+      const bought = await customer.quote({ after: older });
+      expect([bought.status, bought.body.checkout_id]).toEqual([200, quote.checkout_id]);
+      await run.terminate();
+    },
+  );
 
   it('with another amount is refused while the first is open', async ({ customer }) => {
     const id = await customer.begin();
