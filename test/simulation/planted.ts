@@ -333,6 +333,12 @@ export const planted: readonly Planted[] = [
     'purchaseHash(identityKey, who, item + call.id)',
   ),
   bug(
+    'attempts of the fortnight before forgotten',
+    'api/quotes/operations.ts',
+    '[...firstAttemptsBefore(present), present]',
+    '[present]',
+  ),
+  bug(
     'the refund of late money not watched',
     'workflows/steps/settle-late-payment.ts',
     "reading.kind === 'refunded' && Date.now() < until",
