@@ -57,7 +57,7 @@ export async function settleRail(
     const approval = approvalIn(run, fact);
     switch (fact.kind) {
       case 'paid':
-        run.learn(...approval, {
+        run.learn(...approval, ...wayBeforeTheLink(run), {
           type: 'paid',
           paymentIntent: fact.paymentIntent,
           amount: fact.amount,
@@ -66,7 +66,10 @@ export async function settleRail(
         return true;
 
       case 'processing':
-        run.learn(...approval, { type: 'payment_processing', paymentIntent: fact.paymentIntent });
+        run.learn(...approval, ...wayBeforeTheLink(run), {
+          type: 'payment_processing',
+          paymentIntent: fact.paymentIntent,
+        });
         fact = await watch(run, () => attempted(run, rail.read), {
           interruptible: false,
           pace: 'bank',
@@ -155,6 +158,11 @@ function approvalIn(run: CheckoutRun, fact: PaymentFact): CheckoutFact[] {
   // A token approved in the last moment is still charged; a payment that is already there needs no such step.
   const news = status === 'awaiting_wallet' || (status === 'closing' && fact.kind === 'approved');
   return news ? [{ type: 'wallet_approved' }] : [];
+}
+
+/** Before this run has sent its link somebody can pay only by one that was sent before ops reset it: the page is shut, and paid. */
+function wayBeforeTheLink(run: CheckoutRun): CheckoutFact[] {
+  return run.state.status === 'sending_link' ? [{ type: 'closing' }] : [];
 }
 
 /** The table leads to `needs_attention` from `starting`, `charging` and `closing` only. */
