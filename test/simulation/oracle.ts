@@ -380,7 +380,15 @@ export class Oracle {
 
   /** What the product may not end by itself: an approval without a payment, which only a person can clear up. */
   #mayWait(told: CheckoutResource): boolean {
-    return told.state === 'needs_attention' && this.#book.hasBareApproval(told.checkout_id);
+    const { checkout_id: id, state } = told;
+    return state === 'needs_attention' && (this.#book.hasBareApproval(id) || this.#mayStandFor(told));
+  }
+
+  /** The code before its patches, where it began a run again, took money at another price for what it waited for. */
+  #mayStandFor({ checkout_id: id, amount }: CheckoutResource): boolean {
+    const { deploysAt } = this.#world.scenario.platform;
+    if (deploysAt === undefined || (this.#stopped.get(id) ?? Infinity) > beginning + deploysAt) return false;
+    return this.#book.payments(id).some(({ captured, net }) => net > 0 && captured !== amount);
   }
 
   #mayCost({ checkout_id: id, state, amount }: CheckoutResource): boolean {
