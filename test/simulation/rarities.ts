@@ -26,6 +26,7 @@ export function addRarities(seed: number, scenario: Scenario): void {
   muchIsLost(new Random(seed + 67_000_013), scenario);
   attemptsPaidLate(new Random(seed + 71_000_011), scenario);
   moneyBesideADebit(new Random(seed + 73_000_001), scenario);
+  redialsInTheNextFortnight(new Random(seed + 79_000_003), scenario);
 }
 
 const firstCall = ({ actions }: Scenario, purchase: number) =>
@@ -269,4 +270,18 @@ function moneyBesideADebit(random: Random, scenario: Scenario): void {
   scenario.actions.push({ at: call.at + 10 * minute, kind: 'stray', purchase: 0, by });
   for (let pass = 1; pass <= 4; pass++)
     scenario.actions.push({ at: pass * hour, kind: 'ops', purchase: 0, what: 'reconcile_on_schedule' });
+}
+
+/** The caller has paid, and rings again when the numbers of attempts have begun anew (see `beginning` in world). */
+function redialsInTheNextFortnight(random: Random, scenario: Scenario): void {
+  const call = firstCall(scenario, 0);
+  if (!call || !random.chance(0.04)) return;
+  scenario.purchases[0]!.caller.wallet = {
+    does: 'approve',
+    after: second,
+    grants: 'payment',
+    outcome: 'succeeded',
+  };
+  const at = 2 * hour + random.between(-minute, hour);
+  scenario.actions.push({ at, kind: 'agent', purchase: 0, call: 'next-fortnight' });
 }
