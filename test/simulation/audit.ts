@@ -89,11 +89,14 @@ function poison(world: World): void {
   }
 }
 
+/** For so long Stripe knows a key. */
+const day = 24 * 3_600_000;
+
 /** I14, I8 and I13: a key on every effect, nothing personal in ids and memos, histories of bounded length. */
 export function audit(world: World, lost: ReadonlySet<string>): void {
   declines(world);
   poison(world);
-  const keys = new Map<string, string>();
+  const keys = new Map<string, { what: string; at: number }>();
   for (const call of world.standIns.plumbing.log.since(undefined)) {
     if (call.vendor !== 'stripe' || call.method !== 'POST') continue;
     const key = call.idempotency_key;
@@ -102,11 +105,16 @@ export function audit(world: World, lost: ReadonlySet<string>): void {
       throw new Violation('I14', `${call.path} was sent without an idempotency key`);
     }
     const what = `${call.path} ${JSON.stringify(call.params)}`;
-    // Refused, because a run that was lost had used the key: it did nothing.
-    if ((call.status ?? 400) >= 400 && [...lost].some((id) => key.includes(id))) continue;
-    if ((keys.get(key) ?? what) !== what)
+    const before = keys.get(key);
+    if ([...lost].some((id) => key.includes(id))) {
+      // Refused, because a run that was lost had used the key: it did nothing.
+      if ((call.status ?? 400) >= 400) continue;
+      // Or Stripe has forgotten what that run did with it.
+      if (before && call.at > before.at + day) keys.delete(key);
+    }
+    if ((keys.get(key)?.what ?? what) !== what)
       throw new Violation('I14', `the key ${key} was used for two things`);
-    keys.set(key, what);
+    keys.set(key, { what, at: call.at });
   }
   for (const run of world.server.all()) {
     // A ledger lives as long as its customer: what bounds it is that it goes on as a new run, at 4,096 events.
