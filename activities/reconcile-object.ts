@@ -19,6 +19,7 @@ import {
   type Repair,
   type Verdict,
 } from '../domain/reconcile.js';
+import { isOfPayment } from '../domain/refund-book.js';
 import type { Owner } from '../providers/stripe/ownership.js';
 import { retrieveAgentAuthorization } from '../providers/stripe/agent-authorizations.js';
 import { type ActivityDependencies, onAccount } from './accounts.js';
@@ -256,8 +257,8 @@ export class ObjectReconciler {
     if (customerKey === undefined) return undefined;
     const ledger = await readLedger(this.#tenantId, customerKey);
     const shown = ledger?.refunded?.[owner.checkoutId];
-    const isOfIt = (shown?.paymentIntent ?? paymentIntent) === paymentIntent;
-    if ((isOfIt ? (shown?.amount ?? 0) : 0) === charge.amount_refunded) return undefined;
+    const known = shown && isOfPayment(shown, paymentIntent) ? shown.amount : 0;
+    if (known === charge.amount_refunded) return undefined;
     await Context.current().client.workflow.signalWithStart(refundLedgerWorkflowType, {
       ...refundLedgerStart(this.#tenantId, customerKey, ledger),
       signal: paymentRefunded,

@@ -128,8 +128,8 @@ export interface RefundMemo {
 /** What a customer's ledger shows. */
 export interface RefundLedgerMemo {
   /**
-   * Per checkout what Stripe has given back of which payment, minor units, and how often that changed. A ledger lives longer
-   * than its checkouts, whose ids come again; sums from before that was thought of name no payment.
+   * Per checkout what Stripe has given back of which payment, minor units, and how often that changed. A checkout whose run was
+   * lost may be brought back by another payment than the one that was refunded.
    */
   refunded: Record<string, { amount: number; changes: number; paymentIntent?: string }>;
   /** Per checkout the refunds that were let through, oldest first. What became of them their own runs tell. */

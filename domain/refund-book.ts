@@ -44,6 +44,11 @@ export function withOutcome(
 export type RefundLine = Pick<RefundEntry, 'refundId' | 'at'> &
   Partial<Pick<RefundEntry, 'paymentIntent' | 'amount' | 'currency'>>;
 
+/** Whether what a ledger shows is of this payment. What was written before it named one counts for any. */
+export function isOfPayment(shown: { paymentIntent?: string | undefined }, paymentIntent: string): boolean {
+  return shown.paymentIntent === undefined || shown.paymentIntent === paymentIntent;
+}
+
 /** The refunds of each checkout, oldest first. */
 export function refundsByCheckout(book: readonly RefundEntry[]): Record<string, RefundLine[]> {
   const refunds: Record<string, RefundLine[]> = {};

@@ -27,6 +27,7 @@ import {
   outcomeOf,
   refundOutcomes,
   refundsByCheckout,
+  isOfPayment,
   sumsOf,
   withOutcome,
   withoutRefund,
@@ -79,7 +80,7 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     refunds?: RefundLedgerMemo['refunds'],
   ): void {
     const before = refunded[checkoutId] ?? { amount: 0, changes: 0 };
-    const isNews = before.amount !== amount || (before.paymentIntent ?? paymentIntent) !== paymentIntent;
+    const isNews = before.amount !== amount || !isOfPayment(before, paymentIntent);
     if (!isNews && !refunds) return;
     if (isNews)
       refunded = { ...refunded, [checkoutId]: { amount, changes: before.changes + 1, paymentIntent } };

@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { type RefundLedgerMemo, type RefundMemo, refundLedgerWorkflowId } from '../../contracts/refund.js';
+import { isOfPayment } from '../../domain/refund-book.js';
 import { readMemo } from '../runs.js';
 import { readRefund } from './resource.js';
 
@@ -29,14 +30,18 @@ export async function readRefunded(
   paymentIntent: string,
 ): Promise<{ amount: number; changes: number; refunds: ListedRefund[] }> {
   const ledger = await readLedger(client, tenantId, customerKey);
-  const isOfIt = (of: { paymentIntent?: string | undefined }) =>
-    (of.paymentIntent ?? paymentIntent) === paymentIntent;
   const listed = await Promise.all(
-    (ledger?.refunds?.[checkoutId] ?? []).filter(isOfIt).map(async ({ refundId, at }) => {
-      const memo = await readRefund(client, tenantId, refundId);
-      return memo ? [{ ...memo, at }] : [];
-    }),
+    (ledger?.refunds?.[checkoutId] ?? [])
+      .filter((line) => isOfPayment(line, paymentIntent))
+      .map(async ({ refundId, at }) => {
+        const memo = await readRefund(client, tenantId, refundId);
+        return memo ? [{ ...memo, at }] : [];
+      }),
   );
   const shown = ledger?.refunded?.[checkoutId] ?? { amount: 0, changes: 0 };
-  return { amount: isOfIt(shown) ? shown.amount : 0, changes: shown.changes, refunds: listed.flat() };
+  return {
+    amount: isOfPayment(shown, paymentIntent) ? shown.amount : 0,
+    changes: shown.changes,
+    refunds: listed.flat(),
+  };
 }

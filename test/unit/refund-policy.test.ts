@@ -217,7 +217,7 @@ describe('the book of a customer', () => {
       entry('b', { amount: 20, outcome: 'at_stripe' }),
       entry('c', { amount: 3, outcome: 'done' }),
       entry('d', { amount: 5_000, outcome: 'void' }),
-      // The id of a checkout comes again when its run has left Temporal.
+      // Brought back by another payment.
       entry('e', { amount: 7, paymentIntent: 'pi_2' }),
       entry('f', { amount: 90, currency: 'eur', paymentIntent: 'pi_3' }),
       entry('g', { amount: 60_000, at: 1_000 - day, outcome: 'done', paymentIntent: 'pi_4' }),

@@ -53,15 +53,12 @@ describe.concurrent('starting a checkout', () => {
     await customer.reach(id, 'paid');
   });
 
-  it.for([
-    [-200, 'the period before'],
-    [-400, 'the one before that'],
-  ] as const)(
-    'of what was paid in another period is refused: %s',
-    async ([back, _when], { customer, world }) => {
+  it.for([200, 400])(
+    'of what was paid one and two fortnights before is refused: %i numbers back',
+    async (back, { customer, world }) => {
       const { body: quote } = await customer.quote();
       const { purchase = '', number = 0 } = attemptOf(quote.checkout_id) ?? {};
-      const older = attemptId(purchase, firstAttemptBeside(number) + back);
+      const older = attemptId(purchase, firstAttemptBeside(number) - back);
       const run = await world.client.workflow.start('checkout', {
         workflowId: checkoutWorkflowId('acme', older),
         taskQueue: 'nobody',
