@@ -23,7 +23,7 @@ function main(): void {
   const { livemode } = config.stripe;
   const webhooks = loadTenantWebhooks(config.tenantWebhooksFile, { tenants: tenants(), livemode });
   const keys = watchFile(config.apiKeysFile, loadApiKeys, log);
-  const { client, connection } = createTemporalClient();
+  const client = createTemporalClient();
   const watch = new RunWatch(client);
   const app = createApp({
     client,
@@ -58,7 +58,7 @@ function main(): void {
 
   const stop = () => {
     watch.close();
-    server.close(() => void connection.close().finally(() => process.exit(0)));
+    server.close(() => process.exit(0));
     server.closeIdleConnections();
     setTimeout(() => process.exit(0), 5_000).unref();
   };

@@ -1,4 +1,4 @@
-import { Connection, Client, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
+import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 
 /** Address, namespace, TLS and API key from TEMPORAL_* variables or a profile file, as Temporal's own tools read them. */
@@ -10,8 +10,10 @@ export function temporalSettings() {
 /**
  * A client for request paths: answers or fails within seconds. Without these settings gRPC waits 1 s and more before it
  * tries a restarted server again. Lazy: the process starts, and reports itself unready, while Temporal is away.
+ * Its connection lasts as long as the process, which therefore must exit by itself: on a closed one the SDK's interceptor
+ * would throw, where nobody can catch it, as soon as a call that was given up is tried again.
  */
-export function createTemporalClient(): { client: Client; connection: Connection } {
+export function createTemporalClient(): Client {
   const { connectionOptions, namespace } = temporalSettings();
   const connection = Connection.lazy({
     ...connectionOptions,
@@ -26,5 +28,5 @@ export function createTemporalClient(): { client: Client; connection: Connection
       ),
     ],
   });
-  return { client: new Client({ connection, namespace }), connection };
+  return new Client({ connection, namespace });
 }

@@ -26,20 +26,17 @@ export async function runCommand<Wanted>(
   const wanted = understand(args);
   if (wanted === undefined) {
     console.error(usage);
-    process.exitCode = 2;
-    return;
+    process.exit(2);
   }
-  const { client, connection } = createTemporalClient();
+  const client = createTemporalClient();
   try {
     const { ok, text } = await client.withDeadline(Date.now() + deadlineMs, () => perform(client, wanted));
     if (ok) console.log(text);
     else console.error(text);
-    process.exitCode = ok ? 0 : 1;
+    process.exit(ok ? 0 : 1);
   } catch (error) {
     console.error(`Temporal could not be asked: ${error instanceof Error ? error.message : 'unknown'}`);
-    process.exitCode = 1;
-  } finally {
-    await connection.close();
+    process.exit(1);
   }
 }
 

@@ -133,7 +133,7 @@ if (!request) {
   console.error(usage);
   process.exit(2);
 }
-const { client, connection } = createTemporalClient();
+const client = createTemporalClient();
 try {
   const tenants =
     request.tenants.length > 0
@@ -141,13 +141,10 @@ try {
       : await client.withDeadline(Date.now() + deadlineMs, () => scheduledTenants(client));
   if (tenants.length === 0) {
     console.error('no tenant has a schedule: name one, or start a worker');
-    process.exitCode = 1;
-  } else {
-    process.exitCode = (await reconcileAll(client, request.sinceMs, tenants)) ? 0 : 1;
+    process.exit(1);
   }
+  process.exit((await reconcileAll(client, request.sinceMs, tenants)) ? 0 : 1);
 } catch (error) {
   console.error(`Temporal could not be asked: ${error instanceof Error ? error.message : 'unknown'}`);
-  process.exitCode = 1;
-} finally {
-  await connection.close();
+  process.exit(1);
 }

@@ -64,7 +64,7 @@ function asObject(text: string): Record<string, unknown> {
 export async function startApi() {
   const standIns = await startStandIns();
   const stripe = createStripeClient({ secretKey: 'sk_test_api', apiBase: standIns.url });
-  const { client, connection } = await clientOfAbsentServer();
+  const client = await clientOfAbsentServer();
   const all: readonly Scope[] = ['checkout', 'amount', 'refund'];
   const keys = {
     agent: makeKey('agent', 'acme', all),
@@ -150,7 +150,6 @@ export async function startApi() {
       watch.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      await connection.close();
       await standIns.close();
     },
   };

@@ -1,16 +1,12 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { describe, expect } from 'vitest';
 import { reconciliationScheduleId, type ReconciliationResult } from '../../contracts/reconciliation.js';
 import { setSchedules } from '../../workers/schedules.js';
+import { runScript } from '../support/system.js';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { until } from '../support/world/until.js';
 import type { World } from '../support/world/world.js';
 
 const test = checkoutTest();
-
-const repository = fileURLToPath(new URL('../..', import.meta.url));
 
 const hour = 3_600_000;
 
@@ -38,19 +34,8 @@ async function results({ client }: World, tenant: string): Promise<Reconciliatio
 }
 
 /** Runs `npm run reconcile` to its end. */
-async function command(world: World, ...args: string[]) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'workers/reconcile.ts', ...args], {
-    cwd: repository,
-    env: { PATH: process.env['PATH'], ...world.workerEnvironment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  }
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, output };
-}
+const command = ({ workerEnvironment }: Pick<World, 'workerEnvironment'>, ...args: string[]) =>
+  runScript(['workers/reconcile.ts', ...args], { PATH: process.env['PATH'], ...workerEnvironment });
 
 describe('the schedules', () => {
   test('are one per tenant, however many workers set them, and follow the tenants file', async ({
@@ -146,6 +131,13 @@ describe('the command', () => {
     customer.leavesOpen.add(stuck);
   });
 
+  test('says in one line that Temporal is away, however many tenants it asks for', async ({ world }) => {
+    const away = { workerEnvironment: { ...world.workerEnvironment, TEMPORAL_ADDRESS: '127.0.0.1:1' } };
+    const tenants = ['acme', 'brisk', 'globex'].flatMap((tenant) => ['--tenant', tenant]);
+    const { code, output } = await command(away, '--since', '1h', ...tenants);
+    expect([code, output]).toEqual([1, expect.stringMatching(/^Temporal could not be asked: .*\n$/)]);
+  });
+
   test.each([
     [[]],
     [['--since', 'yesterday']],
@@ -153,7 +145,7 @@ describe('the command', () => {
     [['--since', '1h', '--tenant', 'No Tenant']],
     [['--until', '1h']],
   ])('explains itself when it is called with %j', async (args) => {
-    const { code, output } = await command({ workerEnvironment: {} } as World, ...args);
+    const { code, output } = await command({ workerEnvironment: {} }, ...args);
     expect(code).toBe(2);
     expect(output).toContain('npm run reconcile -- --since <time>');
   });

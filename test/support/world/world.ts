@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Client } from '@temporalio/client';
+import { type Client, Connection } from '@temporalio/client';
 import type Stripe from 'stripe';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import {
@@ -129,12 +129,14 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const { temporalAddress, workflowBundle, tenants: entries = usualTenants } = options;
   const folder = mkdtempSync(join(tmpdir(), 'world-'));
   const namespace = `world-${randomBytes(5).toString('hex')}`;
-  const { client, connection } = temporalClient(temporalAddress, namespace, folder);
+  const client = temporalClient(temporalAddress, namespace, folder);
+  const connection = await Connection.connect({ address: temporalAddress });
   await connection.workflowService.registerNamespace({
     namespace,
     workflowExecutionRetentionPeriod: msToTs('1 day'),
   });
   await registerSearchAttributesOnStart(connection, namespace, 15_000);
+  await connection.close();
 
   const tenantsFile = join(folder, 'tenants.json');
   writeFileSync(tenantsFile, JSON.stringify(entries));
@@ -275,7 +277,6 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       }
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      await connection.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };
