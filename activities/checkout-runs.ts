@@ -1,10 +1,12 @@
 import { activityInfo, Context } from '@temporalio/activity';
 import { defaultPayloadConverter, type Payload, WorkflowNotFoundError } from '@temporalio/common';
+import { tsToMs } from '@temporalio/common/lib/time.js';
 import type { temporal } from '@temporalio/proto';
 import { type CheckoutInput, type CheckoutMemo, checkoutWorkflowId } from '../contracts/checkout.js';
 import { isPaymentEvent, type PaymentEvent, paymentEventReceived } from '../contracts/payment-event.js';
 import { isTerminal } from '../domain/checkout-state.js';
 import type { CheckoutRef } from './accounts.js';
+import type { createWalletActivities } from './wallet.js';
 
 /** gRPC status NOT_FOUND; some calls let the raw error through. */
 const notFound = 5;
@@ -52,6 +54,8 @@ interface CheckoutRecord {
   input: CheckoutInput;
   /** PaymentIntents that webhooks named to it: each was acknowledged, so somebody has to look into it. */
   reported: string[];
+  /** When it asked the wallet last, epoch ms. Whether that was answered stands in its state. */
+  walletAskedAt: number | undefined;
 }
 
 /** The record that Temporal keeps of a checkout's newest run; undefined when there is none. */
@@ -70,11 +74,23 @@ export async function readCheckoutRecord({
     return {
       input: defaultPayloadConverter.fromPayload<CheckoutInput>(started),
       reported: [...new Set(reported)].slice(0, maxReported),
+      walletAskedAt: lastScheduled(events, 'requestWalletApproval'),
     };
   } catch (error) {
     if (isUnknownRun(error)) return undefined;
     throw error;
   }
+}
+
+/** Epoch ms. */
+function lastScheduled(
+  events: temporal.api.history.v1.IHistoryEvent[],
+  name: keyof ReturnType<typeof createWalletActivities>,
+): number | undefined {
+  const last = events.findLast(
+    ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name === name,
+  );
+  return last?.eventTime ? tsToMs(last.eventTime) : undefined;
 }
 
 /** What a workflow's newest run was told. Throws when Temporal does not answer or knows no such run. */

@@ -5,6 +5,7 @@ import { type CheckoutInput, checkoutWorkflowType, lostAttempt } from '../contra
 import { checkoutStart } from '../contracts/checkout-start.js';
 import { type RefundInput, refundWorkflowType } from '../contracts/refund.js';
 import { refundStart } from '../contracts/refund-start.js';
+import type { CheckoutState } from '../domain/checkout-state.js';
 import type { RefundReason } from '../domain/refund-policy.js';
 import { madeState } from '../domain/refund-state.js';
 import { listWalletAnswers } from '../providers/stripe/agent-authorizations.js';
@@ -48,14 +49,18 @@ export function createLostRunActivities(
       const record = await readCheckoutRecord(ref);
       if (!record) return undefined;
       const { input } = record;
-      const { authorization, session, ...instrument } = found.state.instrument ?? {};
+      const { walletAskedAt: askedAt = record.walletAskedAt, ...before } = input.recover ?? { version: 0 };
+      const { session, ...instrument } = found.state.instrument ?? {};
+      const authorization = instrument.authorization ?? before.authorization;
       const paymentIntent = ref.paymentIntent ?? instrument.paymentIntent;
+      const unanswered = authorization === undefined && isUnanswered(found.state, askedAt);
       const recover = {
-        ...input.recover,
+        ...before,
         ...(authorization && { authorization }),
         ...(session && { session }),
         ...(paymentIntent && { paymentIntent }),
-        reported: [...new Set([...(input.recover?.reported ?? []), ...record.reported])],
+        ...(unanswered && { walletAskedAt: askedAt }),
+        reported: [...new Set([...(before.reported ?? []), ...record.reported])],
         version: found.state.version,
       };
       return { ...input, plan: [], recover };
@@ -217,6 +222,11 @@ export function createLostRunActivities(
       return { restored: true };
     },
   };
+}
+
+/** A rail opens, and is over, only after the one before it: an attempt that is newer says that the wallet's was settled. */
+function isUnanswered({ attempts }: CheckoutState, askedAt: number | undefined): askedAt is number {
+  return askedAt !== undefined && !attempts.some(({ at }) => at > askedAt);
 }
 
 /** False when the run is open or came to its own end. */

@@ -49,6 +49,8 @@ export interface RecoveredInstruments {
   authorization?: string;
   session?: string;
   paymentIntent?: string;
+  /** When the wallet was asked, if no answer of that is known: the request may be open, and nobody knows its id. Epoch ms. */
+  walletAskedAt?: number;
   /** Payments that webhooks had named to it: what is not its own is late money. */
   reported?: string[];
   /** Of the last state that was published: versions go on from there. */

@@ -1,7 +1,7 @@
 import { unmatchedPaymentWorkflowId } from '../../contracts/unmatched-payment.js';
 import { Caller } from '../support/world/caller.js';
 import { payLate } from '../support/world/late-money.js';
-import { startReconciliation } from '../support/world/reconcile.js';
+import { reconcile, startReconciliation } from '../support/world/reconcile.js';
 import type { Path } from './path.js';
 
 const onlyLink = { rails: ['paymentLink'] };
@@ -28,6 +28,19 @@ export const latePaths: Readonly<Record<string, Path>> = {
     await caller.reach(id, 'awaiting_link');
     await world.handleOf(caller.tenant, id).terminate('recorded');
     await world.standIns.pay(id);
+    await caller.reach(id, 'paid');
+    return { run: world.handleOf(caller.tenant, id), ends: true };
+  },
+  /** Nobody knows what became of the stopped run's wallet request until a webhook names it. */
+  'restored-unanswered-then-paid': async (world) => {
+    const caller = new Caller(world);
+    const route = 'POST /v1/link/agent_authorizations';
+    await world.standIns.fault({ route, kind: 'status', status: 500, after_effect: true });
+    const id = await caller.begin();
+    await caller.reach(id, 'needs_attention');
+    await world.handleOf(caller.tenant, id).terminate('recorded');
+    await reconcile(world, caller.tenant, { sinceMs: Date.now() - 60_000 });
+    await world.standIns.approve(id);
     await caller.reach(id, 'paid');
     return { run: world.handleOf(caller.tenant, id), ends: true };
   },

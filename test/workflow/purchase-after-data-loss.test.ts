@@ -11,7 +11,7 @@ const test = checkoutTest();
 
 const onlyLink = { rails: ['paymentLink'] };
 
-type SevenCallers = [Caller, Caller, Caller, Caller, Caller, Caller, Caller];
+type EightCallers = [Caller, Caller, Caller, Caller, Caller, Caller, Caller, Caller];
 
 /** What a checkout says that it was paid with. */
 async function paymentOf(world: World, checkoutId: string): Promise<string | undefined> {
@@ -29,9 +29,10 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
   newCaller,
   world: lost,
 }) => {
-  const [onPage, denied, asked, twice, dearer, approved, copied] = Array.from({ length: 7 }, () =>
-    newCaller(),
-  ) as SevenCallers;
+  const [onPage, denied, asked, twice, dearer, dearerUnheard, approved, copied] = Array.from(
+    { length: 8 },
+    () => newCaller(),
+  ) as EightCallers;
   const page = await onPage.begin({}, onlyLink);
   await onPage.reach(page, 'awaiting_link');
 
@@ -45,6 +46,8 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
 
   const cheap = await dearer.begin({ amount: 4_800 });
   await dearer.reach(cheap, 'awaiting_wallet');
+  const cheapToo = await dearerUnheard.begin({ amount: 4_800 });
+  await dearerUnheard.reach(cheapToo, 'awaiting_wallet');
 
   const pages = await twice.begin({}, onlyLink);
   await twice.reach(pages, 'awaiting_link');
@@ -83,6 +86,7 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
       again(dearer, world),
       again(approved, world),
       again(copied, world),
+      again(dearerUnheard, world),
     ] as const;
 
     expect(await callers[0].begin({}, onlyLink)).toBe(page);
@@ -107,18 +111,28 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
     await callers[2].reach(wallet, 'paid');
 
     // What was approved is what was agreed to in the call before: not this price, so it goes back.
-    expect(await callers[4].begin()).toBe(cheap);
-    await callers[4].reach(cheap, 'needs_attention');
-    expect(await world.standIns.approve(cheap, { grants: 'payment' })).toBe(true);
-    await callers[4].reach(cheap, 'awaiting_link');
-    expect(await world.standIns.pay(cheap)).toBe(true);
-    const paid = await callers[4].reach(cheap, 'paid');
-    expect(paid.amount_captured).toBe(4_900);
-    const returned = await until('the other money to go back', async () => {
-      const { body } = await callers[4].get(cheap);
-      return body.late_payment?.state === 'refunded' && body.late_payment;
-    });
-    expect(returned.amount).toBe(4_800);
+    const approvesTheOldPrice = async (caller: Caller, id: string) => {
+      expect(await caller.begin()).toBe(id);
+      await caller.reach(id, 'needs_attention');
+      expect(await world.standIns.approve(id, { grants: 'payment' })).toBe(true);
+      await caller.reach(id, 'awaiting_link');
+      expect(await world.standIns.pay(id)).toBe(true);
+      const paid = await caller.reach(id, 'paid');
+      expect(paid.amount_captured).toBe(4_900);
+      const returned = await until('the other money to go back', async () => {
+        const { body } = await caller.get(id);
+        return body.late_payment?.state === 'refunded' && body.late_payment;
+      });
+      expect(returned.amount).toBe(4_800);
+    };
+    await approvesTheOldPrice(callers[4], cheap);
+    // Here nobody hears that Stripe knows the key: the run takes the old request for its own.
+    const authorize = 'POST /v1/link/agent_authorizations';
+    await world.standIns.fault(
+      { route: authorize, kind: 'after_effect_drop' },
+      { route: authorize, kind: 'status', status: 401 },
+    );
+    await approvesTheOldPrice(callers[7], cheapToo);
 
     expect(await callers[5].begin()).toBe(answered);
     await callers[5].reach(answered, 'paid');
@@ -142,5 +156,6 @@ test('a purchase that is made again after a data loss shuts what the lost run ha
     await world.close();
     await lost.startWorker();
   }
-  for (const caller of [onPage, denied, asked, twice, dearer, approved, copied]) caller.checkouts.clear();
+  for (const caller of [onPage, denied, asked, twice, dearer, dearerUnheard, approved, copied])
+    caller.checkouts.clear();
 });

@@ -3,6 +3,7 @@ import type { Caller } from '../support/world/caller.js';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { openStrayPage, payLate } from '../support/world/late-money.js';
 import { reconcile, told } from '../support/world/reconcile.js';
+import { until } from '../support/world/until.js';
 import { RefundDesk } from '../support/world/refund-desk.js';
 import type { World } from '../support/world/world.js';
 
@@ -128,9 +129,9 @@ describe('a checkout that somebody terminated', () => {
 
   test('is started again though it had opened nothing yet', async ({ customer, world }) => {
     const sinceMs = justNow();
-    const route = 'POST /v1/link/agent_authorizations';
+    const route = 'POST /v1/checkout/sessions';
     await world.standIns.fault({ route, kind: 'status', status: 503, times: 1_000 });
-    const id = await customer.begin();
+    const id = await customer.begin({}, onlyLink);
     await stop(world, id);
     await world.standIns.clearFaults();
     expect(told(await reconcile(world, 'acme', { sinceMs }), id)).toEqual(['checkout_stopped repaired']);
@@ -138,6 +139,33 @@ describe('a checkout that somebody terminated', () => {
     customer.checkouts.delete(id);
     await expectQuiet(world, sinceMs);
   });
+
+  const authorize = 'POST /v1/link/agent_authorizations';
+
+  test.for([
+    ['approves', 'paid', { kind: 'status', status: 500, after_effect: true }],
+    ['denies', 'expired', { kind: 'after_effect_drop', times: 1_000 }],
+  ] as const)(
+    'is not said to be unpaid while nobody knows what became of its wallet request, which the caller then %s',
+    async ([does, end, fault], { customer, world }) => {
+      const sinceMs = justNow();
+      await world.standIns.fault({ route: authorize, ...fault });
+      const id = await customer.begin();
+      await until('the wallet was asked', async () => (await world.standIns.authorizations(id)).length > 0);
+      if (does === 'approves') await customer.reach(id, 'needs_attention');
+      await stop(world, id);
+      await world.standIns.clearFaults();
+      expect(told(await reconcile(world, 'acme', { sinceMs }), id)).toEqual([
+        'checkout_stopped reported',
+        'checkout_needs_attention reported',
+      ]);
+      expect((await customer.get(id)).body.state).toBe('needs_attention');
+      await (does === 'approves' ? world.standIns.approve(id) : world.standIns.deny(id));
+      await customer.reach(id, end);
+      customer.checkouts.delete(id);
+      await expectQuiet(world, sinceMs);
+    },
+  );
 
   test('is started again, and its wallet request is withdrawn', async ({ customer, world }) => {
     const sinceMs = justNow();

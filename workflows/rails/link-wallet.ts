@@ -2,6 +2,7 @@ import { patched } from '@temporalio/workflow';
 import type { WalletAnswer } from '../../activities/wallet.js';
 import type { PaymentFact } from '../../domain/payment-fact.js';
 import type { RailStep } from '../../domain/rails.js';
+import { atTheSamePrice } from '../steps/at-the-same-price.js';
 import type { CheckoutRun } from '../steps/checkout-run.js';
 import {
   cancelCharge,
@@ -28,15 +29,24 @@ export async function openLinkWallet(run: CheckoutRun, step: RailStep): Promise<
   const askedAt = Date.now();
   const answer = await ask(run);
   if (answer.kind === 'unavailable' || answer.kind === 'taken') return answer;
-  if (answer.kind === 'unknown') return { kind: 'open', ...unknownWallet(run, askedAt) };
+  if (answer.kind === 'unknown')
+    return { kind: 'open', ...unknownWallet(run, askedAt, 'unknown-wallet-at-its-price') };
   const { authorization } = answer;
   run.learn({ type: 'wallet_asked', authorization, deadlineAt: Date.now() + step.deadlineMs });
   return { kind: 'open', rail: walletRail(run, askedAt, authorization), first: { kind: 'open' } };
 }
 
-/** A request that may have been made, by this run or one that was lost: read once a webhook names it, or over by its age. */
-export function unknownWallet(run: CheckoutRun, askedAt: number): { rail: OpenRail; first: PaymentFact } {
-  return { rail: walletRail(run, askedAt), first: { kind: 'unprovable', cause: 'outcome_unknown' } };
+/**
+ * A request that may have been made, by this run or one that was lost, and then perhaps at another price: read once a webhook
+ * names it, or over by its age. `since`: as in `atTheSamePrice`.
+ */
+export function unknownWallet(
+  run: CheckoutRun,
+  askedAt: number,
+  since?: string,
+): { rail: OpenRail; first: PaymentFact } {
+  const rail = atTheSamePrice(run, walletRail(run, askedAt), since);
+  return { rail, first: { kind: 'unprovable', cause: 'outcome_unknown' } };
 }
 
 /** `asked`: undefined after a lost answer. */

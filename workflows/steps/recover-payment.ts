@@ -6,6 +6,7 @@ import type { PaymentFact } from '../../domain/payment-fact.js';
 import type { RailStep } from '../../domain/rails.js';
 import { unknownWallet } from '../rails/link-wallet.js';
 import type { OpenRail } from '../rails/rail.js';
+import { atTheSamePrice } from './at-the-same-price.js';
 import { awaitPaymentEvent } from './await-payment-event.js';
 import type { CheckoutRun } from './checkout-run.js';
 import { settleRail, shut } from './collect-payment.js';
@@ -35,7 +36,15 @@ export async function recoverPayment(run: CheckoutRun, left: RecoveredInstrument
     sessions: session === undefined ? [] : [session],
     paymentIntents: paymentIntent === undefined ? [] : [paymentIntent],
   };
-  return settleAll(run, found, atItsPrice(run));
+  if (await settleAll(run, found, atItsPrice(run))) return true;
+  if (left.walletAskedAt === undefined) return false;
+  const { rail, first } = unknownWallet(run, left.walletAskedAt);
+  return settleRail(
+    run,
+    { read: withoutToken(rail.read), close: withoutToken(rail.close) },
+    first,
+    'no_response',
+  );
 }
 
 /** True when Stripe may have forgotten the key that opens the rail: after a reset by ops, or when no worker was there for long. */
@@ -79,8 +88,8 @@ export async function recoverUnknown(run: CheckoutRun, taken: RailStep | 'charge
   const walletFirst = run.input.plan[0]?.rail === 'linkWallet';
   const answered = walletFirst && run.foundBefore.size > known;
   if (taken.rail === 'linkWallet' && !answered) {
-    const { rail, first } = unknownWallet(run, now);
-    return settleRail(run, atTheSamePrice(run, rail, 'lost-wallet-at-its-price'), first);
+    const { rail, first } = unknownWallet(run, now, 'lost-wallet-at-its-price');
+    return settleRail(run, rail, first);
   }
   run.putBack(taken);
   return false;
@@ -191,22 +200,9 @@ function atItsPrice(run: CheckoutRun): (rail: OpenRail) => OpenRail {
   return (rail) => (own ? atTheSamePrice(run, rail) : rail);
 }
 
-/**
- * Money at another price, which the caller agreed to in the call before: it is late money, and not what this run asks for.
- * `since`: the patch before which runs took it for what they wait for.
- */
-function atTheSamePrice(run: CheckoutRun, rail: OpenRail, since?: string): OpenRail {
-  const { amount, currency } = run.input;
-  const own = (fact: PaymentFact): PaymentFact => {
-    if (fact.kind !== 'paid' || (fact.amount === amount && fact.currency === currency)) return fact;
-    if (since !== undefined && !patched(since)) return fact;
-    run.noteOtherPayment(fact.paymentIntent);
-    return { kind: 'dead' };
-  };
-  return { ...rail, read: async () => own(await rail.read()), close: async () => own(await rail.close()) };
-}
-
 /** A token that was granted to the lost run: only we could spend it, and nobody waits for that any more. */
 function unspent(fact: PaymentFact): PaymentFact {
   return fact.kind === 'approved' && fact.token !== undefined ? { kind: 'dead' } : fact;
 }
+
+const withoutToken = (look: () => Promise<PaymentFact>) => async () => unspent(await look());

@@ -13,6 +13,7 @@ import {
   defaultPayloadConverter,
   type Payload,
 } from '@temporalio/common';
+import { msNumberToTs } from '@temporalio/common/lib/time.js';
 import type { Random } from './random.js';
 import { alreadyExists, ServiceRefusal, type StartRequest, type TemporalServer } from './temporal-server.js';
 import { runningProcess, type VirtualTime } from './virtual-time.js';
@@ -286,10 +287,11 @@ function translated(error: unknown, workflowId: string, ofUpdate: boolean): unkn
 
 /** The events of a history that carry a memo, an activity or a signal, and the start with its input. */
 function historyOf(run: WorkflowRun) {
-  const scheduled = run.log.flatMap(({ commands }) =>
+  const scheduled = run.log.flatMap(({ at, commands }) =>
     commands.flatMap(({ scheduleActivity: activity }) =>
       activity
         ? {
+            eventTime: msNumberToTs(at),
             activityTaskScheduledEventAttributes: {
               activityType: { name: activity.activityType },
               input: { payloads: activity.arguments },
