@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { generateScenario } from './generate.js';
 import type { Summary } from './report.js';
 import { loadCode, simulate } from './simulate.js';
+import type { WorkflowCode } from './world.js';
 
 interface Block {
   from: number;
@@ -11,6 +12,18 @@ interface Block {
 
 /** Seeds that a process takes at once: few enough that all of them end at about the same time. */
 const blockSize = 25;
+
+/** One after the other, until one of those who hear of it wants no more. */
+async function simulateHere(
+  { from, to }: Block,
+  code: WorkflowCode,
+  told: (summary: Summary) => boolean,
+): Promise<void> {
+  for (let seed = from; seed <= to; seed++) {
+    const { violation, counts, duration } = await simulate(generateScenario(seed), code);
+    if (told({ seed, counts, duration, ...(violation && { message: violation.message }) })) return;
+  }
+}
 
 /**
  * Simulates the seeds `from` to `to` in so many processes. `told` hears of each schedule, in no order; true ends it all.
@@ -21,6 +34,8 @@ export async function simulateOnCores(
   cores: number,
   told: (summary: Summary) => boolean,
 ): Promise<void> {
+  // A second process would cost seconds of loading.
+  if (cores === 1) return simulateHere({ from, to }, await loadCode(), told);
   let next = from;
   const take = (): Block | undefined => {
     if (next > to) return undefined;
@@ -61,10 +76,10 @@ async function work(tell: (message: Summary | 'ready') => void): Promise<void> {
   const code = await loadCode();
   process.on('message', (block: Block) => {
     void (async () => {
-      for (let seed = block.from; seed <= block.to; seed++) {
-        const { violation, counts, duration } = await simulate(generateScenario(seed), code);
-        tell({ seed, counts: [...counts], duration, ...(violation && { message: violation.message }) });
-      }
+      await simulateHere(block, code, (summary) => {
+        tell({ ...summary, counts: [...summary.counts] });
+        return false;
+      });
       tell('ready');
     })();
   });
