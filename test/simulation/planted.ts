@@ -360,6 +360,12 @@ export const planted: readonly Planted[] = [
     ],
   },
   bug(
+    'a wallet request forgotten that nobody heard of',
+    'activities/lost-runs.ts',
+    '...(unanswered && { walletAskedAt: askedAt }),',
+    '',
+  ),
+  bug(
     "another shop's mark believed",
     'providers/stripe/ownership.ts',
     '!timingSafeEqual(expected, given)',

@@ -27,6 +27,7 @@ export function addRarities(seed: number, scenario: Scenario): void {
   attemptsPaidLate(new Random(seed + 71_000_011), scenario);
   moneyBesideADebit(new Random(seed + 73_000_001), scenario);
   redialsInTheNextFortnight(new Random(seed + 79_000_003), scenario);
+  stoppedUnheard(new Random(seed + 83_000_009), scenario);
 }
 
 const firstCall = ({ actions }: Scenario, purchase: number) =>
@@ -284,4 +285,21 @@ function redialsInTheNextFortnight(random: Random, scenario: Scenario): void {
   };
   const at = 2 * hour + random.between(-minute, hour);
   scenario.actions.push({ at, kind: 'agent', purchase: 0, call: 'next-fortnight' });
+}
+
+/** Ops end a run that has not heard what became of its wallet request; it is started again, and the caller still has the request. */
+function stoppedUnheard(random: Random, scenario: Scenario): void {
+  const call = firstCall(scenario, 0);
+  if (!call || hasCopyAtAnotherPrice(scenario, 0) || !random.chance(0.03)) return;
+  const bought = scenario.purchases[0]!;
+  bought.amount = 4_900;
+  const after = random.pick([second, 5 * minute]);
+  bought.caller.wallet = { does: 'approve', after, grants: 'payment', outcome: 'succeeded' };
+  // The first of all requests to a vendor is then this call's, to the wallet.
+  call.at = 0;
+  delete call.rails;
+  scenario.vendors.exactly.push({ call: 1, fault: 'stored_500' });
+  const at = random.pick([random.between(30, 200), 3 * second, minute]);
+  scenario.actions.push({ at, kind: 'ops', purchase: 0, what: 'terminate' });
+  scenario.actions.push({ at: at + second, kind: 'ops', purchase: 0, what: 'reconcile' });
 }
