@@ -54,6 +54,8 @@ interface CheckoutRecord {
   input: CheckoutInput;
   /** PaymentIntents that webhooks named to it: each was acknowledged, so somebody has to look into it. */
   reported: string[];
+  /** The wallet request that a webhook named to it last. */
+  namedAuthorization: string | undefined;
   /** When it asked the wallet last, epoch ms. Whether that was answered stands in its state. */
   walletAskedAt: number | undefined;
 }
@@ -68,12 +70,12 @@ export async function readCheckoutRecord({
     const { events } = await run.fetchHistory();
     const started = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
     if (!started) return undefined;
-    const reported = toldIn(events)
-      .filter(({ kind }) => kind === 'payment.succeeded')
-      .map(({ objectId }) => objectId);
+    const told = toldIn(events);
+    const reported = told.filter(({ kind }) => kind === 'payment.succeeded').map(({ objectId }) => objectId);
     return {
       input: defaultPayloadConverter.fromPayload<CheckoutInput>(started),
       reported: [...new Set(reported)].slice(0, maxReported),
+      namedAuthorization: told.findLast(({ kind }) => kind.startsWith('authorization.'))?.objectId,
       walletAskedAt: lastScheduled(events, 'requestWalletApproval'),
     };
   } catch (error) {

@@ -49,7 +49,12 @@ export function createLostRunActivities(
       const record = await readCheckoutRecord(ref);
       if (!record) return undefined;
       const { input } = record;
-      const { walletAskedAt: askedAt = record.walletAskedAt, ...before } = input.recover ?? { version: 0 };
+      const {
+        walletAskedAt: askedAt = record.walletAskedAt,
+        namedAuthorization,
+        ...before
+      } = input.recover ?? { version: 0 };
+      const named = record.namedAuthorization ?? namedAuthorization;
       const { session, ...instrument } = found.state.instrument ?? {};
       const authorization = instrument.authorization ?? before.authorization;
       const paymentIntent = ref.paymentIntent ?? instrument.paymentIntent;
@@ -60,6 +65,7 @@ export function createLostRunActivities(
         ...(session && { session }),
         ...(paymentIntent && { paymentIntent }),
         ...(unanswered && { walletAskedAt: askedAt }),
+        ...(unanswered && named !== undefined && { namedAuthorization: named }),
         reported: [...new Set([...(before.reported ?? []), ...record.reported])],
         version: found.state.version,
       };

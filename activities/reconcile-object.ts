@@ -115,7 +115,9 @@ export class ObjectReconciler {
     const owner = this.ownerOf(metadata);
     const attempt = attemptOf(owner?.checkoutId ?? '');
     const run = owner && runFacts(await readCheckoutRun(owner));
-    if (run?.run !== 'ended' || run.paidBy !== id || !owner || !attempt) return [];
+    // One that was just started again may not have found its payment yet: its number is taken all the same.
+    const counts = run?.run === 'open' || (run?.run === 'ended' && run.paidBy === id);
+    if (!counts || !owner || !attempt) return [];
     const differences: Difference[] = [];
     for (let earlier = attempt.number - 1; earlier >= firstAttemptBeside(attempt.number); earlier--) {
       const checkoutId = attemptId(attempt.purchase, earlier);
@@ -166,7 +168,7 @@ export class ObjectReconciler {
     return this.paymentById(intent);
   }
 
-  /** A wallet request that was approved, unless an open run waits for it, or one was paid by it. `metadata`: its own. */
+  /** A wallet request that was approved, unless its open run knows, or one was paid by it. `metadata`: its own. */
   async approvalIfLost({
     id,
     metadata,
@@ -176,7 +178,8 @@ export class ObjectReconciler {
   }): Promise<Difference | undefined> {
     const owner = this.ownerOf(metadata);
     const found = owner && (await readCheckoutRun(owner));
-    if (!found || found.run === 'open') return undefined;
+    if (!found) return undefined;
+    if (found.run === 'open' && !judgeApproval(id, runFacts(found), 'approved')) return undefined;
     const paidByIt =
       found.run === 'ended' && found.state.status === 'paid' && found.state.instrument?.authorization === id;
     return paidByIt ? undefined : this.approvalById(id);

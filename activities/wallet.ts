@@ -118,9 +118,19 @@ export function createWalletActivities(dependencies: ActivityDependencies) {
       );
     },
 
-    /** Withdraws the request and reads back what it had become by then. Key: wallet.cancel. */
-    async cancelWalletApproval(ref: WalletRef & { attempt: number }): Promise<PaymentFact> {
+    /**
+     * Withdraws the request and reads back what it had become by then. Key: wallet.cancel. `hearsay`: its name is not Stripe's
+     * answer to us, so it is read first; what is not ours is left as it is.
+     */
+    async cancelWalletApproval(
+      ref: WalletRef & { attempt: number; hearsay?: boolean },
+    ): Promise<PaymentFact> {
       return withVendorFailures(async () => {
+        if (ref.hearsay) {
+          const options = onAccount(dependencies, ref);
+          const { metadata } = await retrieveAgentAuthorization(stripe, ref.authorization, options);
+          requireOwn(dependencies, ref, metadata);
+        }
         try {
           const options = onceOnAccount(dependencies, ref, 'wallet.cancel', ref.attempt, ref.authorization);
           return await factOf(await cancelAgentAuthorization(stripe, ref.authorization, options), ref);

@@ -51,6 +51,8 @@ export interface RecoveredInstruments {
   paymentIntent?: string;
   /** When the wallet was asked, if no answer of that is known: the request may be open, and nobody knows its id. Epoch ms. */
   walletAskedAt?: number;
+  /** The request that a webhook named to it meanwhile: perhaps that one. */
+  namedAuthorization?: string;
   /** Payments that webhooks had named to it: what is not its own is late money. */
   reported?: string[];
   /** Of the last state that was published: versions go on from there. */

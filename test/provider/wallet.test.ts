@@ -199,4 +199,15 @@ describe('withdrawing a request', () => {
     await approve(ref.authorization, { grants: 'shared_payment_token' });
     expect(await bench.run('cancelWalletApproval', ref)).toMatchObject({ kind: 'approved' });
   });
+
+  test('of which only hearsay knows is left as it is when it is not ours', async () => {
+    const theirs = await asked();
+    const ours = request();
+    const failure = await failureOf(
+      bench.run('cancelWalletApproval', { ...ours, authorization: theirs.authorization, hearsay: true }),
+    );
+    expect(failure.type).toBe(failureTypes.notOurs);
+    expect(await bench.run('readWalletApproval', theirs)).toEqual({ kind: 'open' });
+    expect(await bench.run('cancelWalletApproval', { ...theirs, hearsay: true })).toEqual({ kind: 'dead' });
+  });
 });

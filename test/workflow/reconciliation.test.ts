@@ -167,6 +167,31 @@ describe('a checkout that somebody terminated', () => {
     },
   );
 
+  test('is paid by the request that a webhook had named to it, though it could not read it', async ({
+    customer,
+    world,
+  }) => {
+    const sinceMs = justNow();
+    await world.standIns.fault({ route: authorize, kind: 'status', status: 500, after_effect: true });
+    const id = await customer.begin();
+    await customer.reach(id, 'needs_attention');
+    const route = 'GET /v1/link/agent_authorizations/:id';
+    await world.standIns.fault({ route, kind: 'status', status: 503, times: 1_000 });
+    await world.standIns.approve(id);
+    const [asked] = await world.standIns.authorizations(id);
+    await until('the run was told', async () => {
+      const requests = await world.standIns.requests({ object: asked?.id ?? '' });
+      return requests.some(({ method }) => method === 'GET');
+    });
+    await stop(world, id);
+    await world.standIns.clearFaults();
+    // Too young for the walk over approvals.
+    await reconcile(world, 'acme', { sinceMs, graceMs: 120_000 });
+    await customer.reach(id, 'paid', 20_000);
+    customer.checkouts.delete(id);
+    await expectQuiet(world, sinceMs);
+  });
+
   test('is started again, and its wallet request is withdrawn', async ({ customer, world }) => {
     const sinceMs = justNow();
     const id = await customer.begin();

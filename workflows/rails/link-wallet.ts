@@ -59,11 +59,13 @@ function walletRail(run: CheckoutRun, askedAt: number, asked?: string): OpenRail
   /** The payment this approval led to, ours or Stripe's: from then on it is what is read and shut. */
   let paymentIntent: string | undefined;
 
-  async function look(known: (ref: { authorization: string }) => Promise<PaymentFact>): Promise<PaymentFact> {
+  async function look(
+    known: (ref: { authorization: string; hearsay: boolean }) => Promise<PaymentFact>,
+  ): Promise<PaymentFact> {
     const named = authorization ?? unread ?? run.reportedAuthorization;
     if (named !== undefined) {
       try {
-        const fact = await known({ authorization: named });
+        const fact = await known({ authorization: named, hearsay: authorization === undefined });
         authorization = named;
         return fact;
       } catch (error) {

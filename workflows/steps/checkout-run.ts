@@ -68,6 +68,7 @@ export class CheckoutRun {
       input.recover?.version,
     );
     for (const paymentIntent of input.recover?.reported ?? []) this.noteOtherPayment(paymentIntent);
+    this.reportedAuthorization = input.recover?.namedAuthorization;
     this.#registerHandlers();
     this.#showDetails();
   }
