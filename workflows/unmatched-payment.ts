@@ -1,4 +1,4 @@
-import { allHandlersFinished, CancellationScope, condition } from '@temporalio/workflow';
+import { allHandlersFinished, CancellationScope, condition, patched } from '@temporalio/workflow';
 import type { UnmatchedPaymentInput } from '../contracts/unmatched-payment.js';
 import type { LatePaymentState } from '../domain/late-payment.js';
 import { settleLatePayment } from './steps/settle-late-payment.js';
@@ -21,6 +21,8 @@ export async function unmatchedPayment(input: UnmatchedPaymentInput): Promise<La
         open++;
         void settleLatePayment(run, event).finally(() => open--);
       }
+      // The SDK drops a local activity that begins when its run ends.
+      if (open === 0 && run.isAnnouncing && patched('announced-before-the-end')) await run.allAnnounced();
     } while (open > 0 || run.hasEvents);
     await condition(allHandlersFinished);
     return run.state;

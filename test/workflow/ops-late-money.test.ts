@@ -7,7 +7,7 @@ import { runScript } from '../support/system.js';
 import { until } from '../support/world/until.js';
 import type { World } from '../support/world/world.js';
 
-const test = checkoutTest();
+const test = checkoutTest({ webhookTenants: ['brisk'] });
 
 interface Listed {
   checkouts: { checkout_id: string; state: string; attention?: string; late_payment?: object }[];
@@ -69,6 +69,36 @@ test('ops find late money that waits for a person, read why, and have Stripe rea
   expect(read.status).toBe(200);
   await caller.reach(id, late('refunded'));
   await until('the row to go', async () => (await needingAttention(caller)).length === 0);
+});
+
+test('the tenant hears that a person gave the money back, though the run that tells it ends with that', async ({
+  newCaller,
+  world,
+}) => {
+  const caller = newCaller({ tenant: 'brisk' });
+  const id = await caller.begin({}, { rails: ['paymentLink'] });
+  await caller.reach(id, 'expired');
+  await world.standIns.fault({ route: 'POST /v1/refunds', kind: 'status', status: 400 });
+  await payLate(world, id);
+  await caller.reach(id, late('needs_attention'));
+  const { charges } = await world.standIns.ledger();
+  const charge = charges.find(({ metadata }) => metadata['vc_checkout'] === id);
+  await world.stripe.refunds.create({ payment_intent: charge?.payment_intent ?? '' });
+  await ops(caller, 'POST', `/${id}/retry-now`, {});
+  await caller.reach(id, late('refunded'));
+  const told = await until('the last word', async () => {
+    const response = await fetch(`${world.standIns.url}/_local/received`);
+    const { received } = (await response.json()) as {
+      received: { payload: { data: { checkout_id: string; late_payment?: { state: string } } } }[];
+    };
+    const states = received
+      .filter(({ payload }) => payload.data.checkout_id === id)
+      .map(({ payload }) => payload.data.late_payment?.state);
+    return states.includes('refunded') && states;
+  });
+  expect(told).toContain('needs_attention');
+  // What a person gives back carries no mark, by which the check after each test would know it.
+  caller.checkouts.delete(id);
 });
 
 test('the command does the same, though the run that knew was terminated', async ({ newCaller, world }) => {

@@ -198,7 +198,7 @@ function announce(
   { announce: wanted, livemode }: LatePaymentExamination,
   news: LatePayment,
 ): void {
-  if (wanted) void announceLatePayment(run.input, news, livemode);
+  if (wanted) run.announces(announceLatePayment(run.input, news, livemode));
 }
 
 /** Publishes what becomes of the payment, and tells the tenant's own system. */
@@ -269,7 +269,9 @@ async function giveLatePaymentBack(
     });
     return awaitPerson(run, event, waiting);
   }
-  if (!toldFirst) tell();
+  // The bank may have sent it back by the time Stripe's answer is known.
+  const stays = submission.kind !== 'failed' || !patched('told-if-it-goes-back');
+  if (!toldFirst && stays) tell();
   return followRefund(run, event, examined, inHand, submission);
 }
 

@@ -36,6 +36,7 @@ export class UnmatchedRun {
   readonly #named = new Set<string>();
   readonly #claimed = new Set<string>();
   readonly #waiters = new Set<EventInbox>();
+  readonly #announcements = new Set<Promise<void>>();
   #looks = 0;
 
   constructor(input: UnmatchedPaymentInput) {
@@ -89,6 +90,20 @@ export class UnmatchedRun {
     if (paymentIntent === undefined) return;
     this.#named.delete(paymentIntent);
     this.#claimed.delete(paymentIntent);
+  }
+
+  /** The tenant's own system is being told, which has an end of its own. */
+  announces(announcement: Promise<void>): void {
+    const announced = announcement.finally(() => this.#announcements.delete(announced));
+    this.#announcements.add(announced);
+  }
+
+  get isAnnouncing(): boolean {
+    return this.#announcements.size > 0;
+  }
+
+  async allAnnounced(): Promise<void> {
+    await Promise.all(this.#announcements);
   }
 
   /** An inbox that hears of every event from now on. */

@@ -223,7 +223,8 @@ export class WorkflowRun {
     }
     this.#env.count('activations');
     open.turns.push(turn);
-    this.#locals.begin(turn.commands);
+    // The worker begins none for a run that ends with the same answer.
+    if (!turn.commands.some((command) => closes(command))) this.#locals.begin(turn.commands);
     this.#endTurn(open);
   }
 
