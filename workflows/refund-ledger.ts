@@ -80,7 +80,9 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     refunds?: RefundLedgerMemo['refunds'],
   ): void {
     const before = refunded[checkoutId] ?? { amount: 0, changes: 0 };
-    const isNews = before.amount !== amount || !isOfPayment(before, paymentIntent);
+    // Before there was this patch an equal sum of another payment was no news.
+    const isNews =
+      before.amount !== amount || (!isOfPayment(before, paymentIntent) && patched('sums-of-payments'));
     if (!isNews && !refunds) return;
     if (isNews)
       refunded = { ...refunded, [checkoutId]: { amount, changes: before.changes + 1, paymentIntent } };

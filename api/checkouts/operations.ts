@@ -59,7 +59,9 @@ export function createCheckoutOperations({ client, tokens, announces, livemode }
     const memo = await requireCheckout(tenant, checkout_id);
     const { checkout, state } = memo;
     if (checkout.amount !== amount || checkout.currency !== currency) {
-      throw new Problem(state.status === 'paid' ? 'already_paid' : 'purchase_open', { checkout_id });
+      if (state.status === 'paid') throw new Problem('already_paid', { checkout_id });
+      // Over without a payment: the next attempt has another id, so it needs another quote.
+      throw new Problem(isTerminal(state.status) ? 'quote_expired' : 'purchase_open', { checkout_id });
     }
     return { repeated: true, memo };
   }

@@ -99,8 +99,16 @@ describe.concurrent('starting a checkout', () => {
     await customer.reach(id, 'awaiting_wallet');
     const { status, body } = await customer.start(dear);
     expect([status, body.code, body.checkout_id]).toEqual([409, 'purchase_open', id]);
+    // Nothing is open any more, and the number of this attempt is used up.
     await customer.cancel(id);
     await customer.reach(id, 'canceled');
+    const after = await customer.start(dear);
+    expect([after.status, after.body.code, after.body.checkout_id]).toEqual([410, 'quote_expired', id]);
+    const { body: next } = await customer.quote({ amount: 9_900 });
+    const other = await customer.start(next);
+    expect(other.body).toMatchObject({ state: 'awaiting_wallet', amount: 9_900 });
+    await customer.cancel(next.checkout_id);
+    await customer.reach(next.checkout_id, 'canceled');
   });
 
   it('again after it was paid needs the word `after`, which may be repeated', async ({ customer, world }) => {
