@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import crypto, { createHmac, KeyObject, timingSafeEqual, webcrypto } from 'node:crypto';
+import crypto, { createHmac, timingSafeEqual, webcrypto } from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
 import timersPromises from 'node:timers/promises';
 import type { Random } from './random.js';
@@ -18,20 +18,39 @@ interface VirtualEvent {
   run: (() => void | Promise<void>) | undefined;
 }
 
-const hmac = (key: webcrypto.CryptoKey, data: Uint8Array): Buffer => {
-  const { name, hash } = key.algorithm as webcrypto.HmacKeyAlgorithm;
-  if (name !== 'HMAC' || hash.name !== 'SHA-256') throw new Error(`not known to the simulation: ${name}`);
-  return createHmac('sha256', KeyObject.from(key)).update(data).digest();
-};
-
 /** WebCrypto signs in threads of its own, which no virtual time waits for: here it is done at once. */
-const hmacAtOnce = {
-  sign: async (_algorithm: unknown, key: webcrypto.CryptoKey, data: Uint8Array) => hmac(key, data),
-  verify: async (_algorithm: unknown, key: webcrypto.CryptoKey, signature: Uint8Array, data: Uint8Array) => {
-    const expected = hmac(key, data);
-    return signature.length === expected.length && timingSafeEqual(signature, expected);
-  },
-};
+function hmacAtOnce({ subtle }: webcrypto.Crypto) {
+  const importKey = subtle.importKey.bind(subtle) as (
+    format: string,
+    secret: Uint8Array,
+    ...more: unknown[]
+  ) => Promise<webcrypto.CryptoKey>;
+  const secrets = new WeakMap<webcrypto.CryptoKey, Uint8Array>();
+  const hmac = (key: webcrypto.CryptoKey, data: Uint8Array): Buffer => {
+    const { name, hash } = key.algorithm as webcrypto.HmacKeyAlgorithm;
+    const secret = secrets.get(key);
+    if (name !== 'HMAC' || hash.name !== 'SHA-256' || !secret)
+      throw new Error(`not known to the simulation: ${name}`);
+    return createHmac('sha256', secret).update(data).digest();
+  };
+  return {
+    importKey: async (format: string, secret: Uint8Array, ...more: unknown[]) => {
+      const key = await importKey(format, secret, ...more);
+      secrets.set(key, secret);
+      return key;
+    },
+    sign: async (_algorithm: unknown, key: webcrypto.CryptoKey, data: Uint8Array) => hmac(key, data),
+    verify: async (
+      _algorithm: unknown,
+      key: webcrypto.CryptoKey,
+      signature: Uint8Array,
+      data: Uint8Array,
+    ) => {
+      const expected = hmac(key, data);
+      return signature.length === expected.length && timingSafeEqual(signature, expected);
+    },
+  };
+}
 
 const immediate = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -143,8 +162,8 @@ export class VirtualTime {
     timersPromises.setTimeout = ((ms: number) => this.sleep(ms)) as typeof timersPromises.setTimeout;
     crypto.randomUUID = () => uuid(random.bytes(16));
     crypto.randomBytes = ((length: number) => random.bytes(length)) as unknown as typeof crypto.randomBytes;
-    for (const [name, value] of Object.entries(hmacAtOnce))
-      Object.defineProperty(subtle, name, { configurable: true, value });
+    const atOnce = Object.entries(hmacAtOnce(webcrypto));
+    for (const [name, value] of atOnce) Object.defineProperty(subtle, name, { configurable: true, value });
     syncBuiltinESMExports();
 
     return () => {
@@ -160,7 +179,7 @@ export class VirtualTime {
       crypto.randomUUID = saved.randomUUID;
       crypto.randomBytes = saved.randomBytes;
       // The methods themselves are inherited: what shadows them goes.
-      for (const name of Object.keys(hmacAtOnce)) delete (subtle as unknown as Record<string, unknown>)[name];
+      for (const [name] of atOnce) delete (subtle as unknown as Record<string, unknown>)[name];
       syncBuiltinESMExports();
     };
   }
