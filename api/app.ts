@@ -155,7 +155,7 @@ function logRequest(log: Logger): RequestHandler {
 function loggedPath(url: string): string {
   const [path = ''] = url.split('?');
   // The rest of such a path is a link that lets its holder decide.
-  if (path.startsWith('/approvals/')) return '/approvals/:token';
+  if (path.toLowerCase().startsWith('/approvals/')) return '/approvals/:token';
   return containsCardNumber(decodedUrl(path)) ? '[refused]' : path.slice(0, 120);
 }
 

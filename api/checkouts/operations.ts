@@ -84,7 +84,7 @@ export function createCheckoutOperations({ client, tokens, announces, livemode }
     }
   }
 
-  /** Has the run go on with the rail. False: that one is open, with this very contact. */
+  /** Has the run go on with the rail. False: that one is open, or about to be, with this very contact. */
   async function goesOnWith(
     tenant: Tenant,
     checkoutId: string,
@@ -186,11 +186,14 @@ export function createCheckoutOperations({ client, tokens, announces, livemode }
       tenant: Tenant,
     ): Promise<Outcome> {
       const before = await requireCheckout(tenant, checkoutId);
-      await update(tenant, checkoutId, cancelCheckout, {
-        args: [reason === undefined ? {} : { reason }],
-        updateId: 'cancel',
-      });
+      const args: [{ reason?: string }] = [reason === undefined ? {} : { reason }];
+      const refused = await update(tenant, checkoutId, cancelCheckout, { args, updateId: 'cancel' }).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
       const memo = await requireCheckout(tenant, checkoutId);
+      // A run that has come to its end may stay open for a moment, and is not to be canceled any more.
+      if (refused !== undefined && !isTerminal(memo.state.status)) throw refused as Error;
       if (memo.state.status === 'paid') throw new Problem('already_paid', { checkout_id: checkoutId });
       return { repeated: before.state.reason === 'canceled' || isTerminal(before.state.status), memo };
     },

@@ -42,7 +42,9 @@ export async function pricePurchase(
         retry_after: 1,
       });
     });
-  if (!price.active || price.unit_amount === null || price.type !== 'one_time') {
+  // A price per package is not the unit's price times the quantity.
+  const perPackage = price.transform_quantity != null;
+  if (!price.active || price.unit_amount === null || price.type !== 'one_time' || perPackage) {
     throw new Problem('invalid_request', {
       detail: 'purchase.price must be an active one-time price with a fixed amount',
     });

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { decideRefund, type RefundMemo, refundWorkflowId } from '../../contracts/refund.js';
 import { areTwoPeople } from '../../domain/four-eyes.js';
 import type { DecisionTokens, SignedDecision } from '../../providers/approval/decision-token.js';
+import { requestHash } from '../../providers/approval/request-hash.js';
 import { Problem } from '../problem.js';
 import { temporalUnavailable, updateRefusal, updateRun } from '../runs.js';
 import { readRefund } from './resource.js';
@@ -17,7 +18,8 @@ export function createDecision({ client, decisions }: DecisionDependencies) {
     const { tenantId, refundId } = decision;
     const before = await readRefund(client, tenantId, refundId);
     if (!before) throw new Problem('not_found');
-    if (before.refund.requestHash !== decision.requestHash) throw new Problem('request_changed');
+    // Of what was shown, not what the run says it is: a run can be started by hand with any memo.
+    if (requestHash(before.refund) !== decision.requestHash) throw new Problem('request_changed');
     const { requestedBy, requestedBySubject } = before.refund;
     const requester = { credential: requestedBy, subject: requestedBySubject };
     const decider = { credential: decision.decidedBy, subject: decision.decidedBySubject };

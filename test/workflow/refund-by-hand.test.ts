@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect } from 'vitest';
 import { checkoutTaskQueue, type CheckoutMemo } from '../../contracts/checkout.js';
-import { type RefundInput, refundWorkflowType, type RefundRequest } from '../../contracts/refund.js';
+import {
+  type RefundInput,
+  type RefundMemo,
+  refundWorkflowType,
+  type RefundRequest,
+} from '../../contracts/refund.js';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { type Refund, RefundDesk, refundTenant } from '../support/world/refund-desk.js';
 import { until } from '../support/world/until.js';
@@ -164,6 +169,30 @@ describe('a refund typed into Temporal by hand', () => {
       expect((await desk.atStripe(refund.checkout_id)).amounts).toEqual([]);
     },
   );
+});
+
+test('a held refund started by hand with another sum in its memo cannot be decided on', async ({
+  customer,
+  world,
+}) => {
+  const desk = new RefundDesk(customer);
+  const refund = await desk.held();
+  const input = await inputOf(desk, refund);
+  const { memo } = (await desk.run(refund).describe()) as unknown as { memo: RefundMemo };
+  const link = desk.link(refund);
+  await desk.run(refund).terminate('by hand');
+  await world.client.workflow.start(refundWorkflowType, {
+    workflowId: desk.run(refund).workflowId,
+    taskQueue: checkoutTaskQueue,
+    args: [input],
+    memo: { ...memo, refund: { ...memo.refund, amount: 10 } },
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+  });
+  expect((await desk.page(link)).status).toBe(404);
+  expect((await desk.page(link, { decision: 'approved' })).status).toBe(404);
+  const { status, body } = await desk.decide(refund, 'approve');
+  expect([status, body.code]).toEqual([409, 'request_changed']);
+  expect((await desk.atStripe(refund.checkout_id)).amounts).toEqual([]);
 });
 
 describe('a held refund started by hand as one that needs nobody', () => {

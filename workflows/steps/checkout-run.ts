@@ -2,6 +2,7 @@ import {
   ApplicationFailure,
   CancellationScope,
   condition,
+  patched,
   setCurrentDetails,
   setDefaultSignalHandler,
   setHandler,
@@ -55,6 +56,8 @@ export class CheckoutRun {
   readonly inbox = new EventInbox(() => this.#showDetails());
   waits = 0;
   readonly #plan: RailStep[];
+  /** The rail that somebody asked for last, which opens once the one before it is shut. */
+  #switchedTo: Rail | undefined;
   #nextReadAt: number | undefined;
   readonly #undelivered = new Set<string>();
   readonly #reportedPayments = new Map<string, PaymentEvent>();
@@ -197,6 +200,7 @@ export class CheckoutRun {
           this.#plan.unshift(step);
         }
         this.stop = 'switched';
+        this.#switchedTo = rail;
         const { rail: from } = this.state;
         const underWay: readonly CheckoutStatus[] = ['awaiting_wallet', 'awaiting_link', 'closing'];
         await condition(() => this.state.rail !== from || !underWay.includes(this.state.status));
@@ -208,7 +212,10 @@ export class CheckoutRun {
         validator: (
           request: { rail?: unknown; contact?: { phone?: unknown; email?: unknown } } | undefined,
         ) => {
-          if (request?.rail === this.state.rail && this.#reaches(request?.contact))
+          const { rail, status } = this.state;
+          const isNext =
+            status === 'closing' && this.stop !== 'canceled' && request?.rail === this.#switchedTo;
+          if ((isNext || request?.rail === rail) && this.#reaches(request?.contact))
             throw ApplicationFailure.nonRetryable('this rail is open', 'rail_open');
           this.#requireAllowed(`rail:${String(request?.rail)}`, 'rail_unavailable');
           const skip = this.#plan.find(({ rail }) => rail === request?.rail)?.skip;
@@ -255,7 +262,9 @@ export class CheckoutRun {
 
   /** Events of a rail that was proved shut before the next one opened change nothing any more. */
   #concernsOpenRail({ kind }: PaymentEvent): boolean {
-    if (this.state.rail === 'paymentLink') return !kind.startsWith('authorization.');
+    if (this.state.rail === 'paymentLink' && kind.startsWith('authorization.'))
+      // The wallet may be asked after the link, and while its answer is not known it is not the open rail.
+      return this.state.status === 'needs_attention' && patched('wallet-after-the-link');
     if (this.state.rail === 'linkWallet' && this.state.status !== 'closing')
       return !kind.startsWith('message.');
     return true;
