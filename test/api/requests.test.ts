@@ -132,6 +132,7 @@ describe('an amount', () => {
     ['price_yen', 100, accepted],
     ['price_yen', 101, { status: 422, code: 'amount_invalid' }],
     ['price_inactive', 1, { status: 400, code: 'invalid_request' }],
+    ['price_package', 10, { status: 400, code: 'invalid_request' }],
     ['price_none', 1, { status: 400, code: 'invalid_request' }],
     ['growth', 1, { status: 400, code: 'invalid_request' }],
     ['price_growth', 0, { status: 400, code: 'invalid_request' }],

@@ -7,10 +7,19 @@ import type { StripeCall, StripeRoute, StripeWorld } from './stripe-world.js';
 const CREATED = Date.UTC(2026, 0, 1) / 1000;
 
 /** A small catalogue, the same in every account. */
-const CATALOGUE = [
+const CATALOGUE: readonly {
+  id: string;
+  name: string;
+  amount: number;
+  currency: string;
+  active: boolean;
+  /** Units that one amount pays for. */
+  perPackage?: number;
+}[] = [
   { id: 'price_growth', name: 'Growth plan', amount: 4_900, currency: 'usd', active: true },
   { id: 'price_setup', name: 'Onboarding session', amount: 12_500, currency: 'usd', active: true },
   { id: 'price_yen', name: 'Workshop', amount: 5_000, currency: 'jpy', active: true },
+  { id: 'price_package', name: 'Seats', amount: 1_000, currency: 'usd', active: true, perPackage: 5 },
   { id: 'price_inactive', name: 'Retired plan', amount: 2_500, currency: 'usd', active: false },
 ];
 
@@ -50,7 +59,8 @@ function readPrice(_world: StripeWorld, call: StripeCall): Stripe.Price {
     recurring: null,
     tax_behavior: 'unspecified',
     tiers_mode: null,
-    transform_quantity: null,
+    transform_quantity:
+      sample.perPackage === undefined ? null : { divide_by: sample.perPackage, round: 'up' },
     type: 'one_time',
     unit_amount: sample.amount,
     unit_amount_decimal: Stripe.Decimal.from(sample.amount),
