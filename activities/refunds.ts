@@ -43,6 +43,16 @@ export interface Refundable {
   disputed: boolean;
 }
 
+/** `intent`: with its charge. */
+function refundableOf({ latest_charge: latest }: Stripe.PaymentIntent): Refundable {
+  const charge = typeof latest === 'object' ? latest : null;
+  return {
+    captured: charge?.amount_captured ?? 0,
+    refunded: charge?.amount_refunded ?? 0,
+    disputed: charge?.disputed ?? false,
+  };
+}
+
 /** A request, and what the book of its customer's ledger says at that time, epoch ms. */
 export interface RefundToExamine {
   request: RefundRequest;
@@ -150,19 +160,16 @@ export function createRefundActivities(dependencies: ActivityDependencies & Refu
     return same ? granted.verdict : undefined;
   }
 
-  async function readRefundable(ref: PaymentRef): Promise<Refundable> {
-    const options = onAccount(dependencies, ref);
-    const intent = await stripe.paymentIntents.retrieve(
+  const readPayment = (ref: PaymentRef): Promise<Stripe.PaymentIntent> =>
+    stripe.paymentIntents.retrieve(
       ref.paymentIntent,
       { expand: ['latest_charge'] },
-      options,
+      onAccount(dependencies, ref),
     );
-    const charge = typeof intent.latest_charge === 'object' ? intent.latest_charge : null;
-    return {
-      captured: charge?.amount_captured ?? 0,
-      refunded: charge?.amount_refunded ?? 0,
-      disputed: charge?.disputed ?? false,
-    };
+
+  function isOfCheckout({ metadata }: Stripe.PaymentIntent, { tenantId, checkoutId }: PaymentRef): boolean {
+    const owner = ownership.read(metadata);
+    return owner?.tenantId === tenantId && owner.checkoutId === checkoutId;
   }
 
   /** Whether somebody else than the requester approved exactly this request. How long ago does not matter once the run has taken the decision. */
@@ -229,20 +236,22 @@ export function createRefundActivities(dependencies: ActivityDependencies & Refu
   return {
     /** What of a payment was captured and given back, by whomever, and whether its holder disputes it. Minor units. */
     async readRefundable(ref: PaymentRef): Promise<Refundable> {
-      return withVendorFailures(() => readRefundable(ref));
+      return withVendorFailures(async () => refundableOf(await readPayment(ref)));
     },
 
     /**
      * As `readRefundable`, for a new request, with a grant unless it is refused or made already; undefined when the API did not
-     * send it to its ledger.
+     * send it to its ledger, or when the payment is not the checkout's, whatever its run shows.
      */
     async examineRefundRequest(asked: RefundToExamine): Promise<ExaminedRefund | undefined> {
       const { request } = asked;
       const { tenantId, customerKey } = request;
       if (!isSealed(request) || !runsAs(refundLedgerWorkflowId(tenantId, customerKey))) return undefined;
-      const [reading, found] = await withVendorFailures(() =>
-        Promise.all([readRefundable(request), findRefund(request)]),
+      const [payment, found] = await withVendorFailures(() =>
+        Promise.all([readPayment(request), findRefund(request)]),
       );
+      if (!isOfCheckout(payment, request)) return undefined;
+      const reading = refundableOf(payment);
       if (found) {
         const { id, amount, created } = found;
         const hash = requestHash({ ...request, amount });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { keyLifetime } from '../../domain/idempotency-key.js';
 import { requestHash } from '../../providers/approval/request-hash.js';
 import { type ActivityBench, activityBench } from '../support/activity-bench.js';
-import { grantedRefund, paidIntent } from '../support/sealed-refund.js';
+import { grantedRefund, paid } from '../support/sealed-refund.js';
 import { type StandIns, startStandIns } from '../support/stand-ins.js';
 
 let standIns: StandIns;
@@ -18,10 +18,10 @@ const made = async (paymentIntent: string) =>
 
 /** A refund that Stripe has, with the order by which it was made. */
 async function madeRefund(requestedAt?: number) {
-  const paymentIntent = await paidIntent(bench, 4_900);
-  const order = await grantedRefund(bench, { paymentIntent, amount: 1_000 }, {}, requestedAt);
+  const payment = await paid(bench, 4_900);
+  const order = await grantedRefund(bench, { ...payment, amount: 1_000 }, {}, requestedAt);
   const reading = await bench.run('submitRefund', { ...order, attempt: 1 });
-  return { paymentIntent, order, reading };
+  return { paymentIntent: payment.paymentIntent, order, reading };
 }
 
 test('a refund is made once under the keys of several attempts', async () => {
@@ -68,9 +68,9 @@ test('the same request again, of which nobody else knows any more, finds what St
 });
 
 test('a claim of fraud that no person approved puts nobody on Stripe’s block list', async () => {
-  const paymentIntent = await paidIntent(bench, 4_900);
-  const order = await grantedRefund(bench, { paymentIntent, amount: 1_000, reason: 'fraudulent' });
+  const payment = await paid(bench, 4_900);
+  const order = await grantedRefund(bench, { ...payment, amount: 1_000, reason: 'fraudulent' });
   await bench.run('submitRefund', { ...order, attempt: 1 });
-  const [refund] = (await bench.stripe.refunds.list({ payment_intent: paymentIntent })).data;
+  const [refund] = (await bench.stripe.refunds.list({ payment_intent: payment.paymentIntent })).data;
   expect(refund).toMatchObject({ amount: 1_000, reason: 'requested_by_customer' });
 });

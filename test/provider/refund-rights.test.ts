@@ -9,16 +9,16 @@ import {
   testDecisions,
   testSeal,
 } from '../support/activity-bench.js';
-import { grantedRefund, paidIntent, sealedRefund } from '../support/sealed-refund.js';
+import { grantedRefund, paid, sealedRefund } from '../support/sealed-refund.js';
 import { type StandIns, startStandIns } from '../support/stand-ins.js';
 
 let standIns: StandIns;
 let bench: ActivityBench;
-let paymentIntent: string;
+let payment: Awaited<ReturnType<typeof paid>>;
 beforeAll(async () => {
   standIns = await startStandIns();
   bench = activityBench({ stripeBase: standIns.url });
-  paymentIntent = await paidIntent(bench, 1_000_000);
+  payment = await paid(bench, 1_000_000);
 });
 afterAll(() => standIns.close());
 
@@ -27,7 +27,7 @@ interface Order {
   grant?: RefundGrant | undefined;
 }
 
-/** What becomes of an order, and how often money was asked for. */
+/** What becomes of an order, and how often money was asked for by it. */
 async function submit({ request, grant }: Order, decision?: Partial<SignedDecision>) {
   const signedDecision =
     decision &&
@@ -43,8 +43,8 @@ async function submit({ request, grant }: Order, decision?: Partial<SignedDecisi
     .run('submitRefund', { request, grant, signedDecision, attempt: 1 })
     .then(({ kind }) => kind)
     .catch(async (error: unknown) => (await failureOf(Promise.reject(error as Error))).type);
-  const sent = (await standIns.requests()).filter(({ params }) =>
-    Object.values(params).includes(request.checkoutId),
+  const sent = (await standIns.requests()).filter(
+    ({ path, params }) => path.startsWith('/v1/refunds') && Object.values(params).includes(request.refundId),
   );
   return [outcome, sent.length];
 }
@@ -54,10 +54,10 @@ const turnedDown = [failureTypes.notOurs, 0];
 
 /** Of a payment of its own: needs a person. */
 const held = async (more: Partial<RefundRequest> = {}) =>
-  grantedRefund(bench, { paymentIntent: await paidIntent(bench, 9_000), amount: 8_000, ...more });
+  grantedRefund(bench, { ...(await paid(bench, 9_000)), amount: 8_000, ...more });
 /** Of a payment of its own: needs nobody, unless the customer had more within the day. */
 const small = async (customerInDay = 0) =>
-  grantedRefund(bench, { paymentIntent: await paidIntent(bench, 9_000), amount: 3_000 }, { customerInDay });
+  grantedRefund(bench, { ...(await paid(bench, 9_000)), amount: 3_000 }, { customerInDay });
 
 describe('where the money leaves', () => {
   test.each<[string, Partial<RefundRequest>, Partial<SignedDecision>]>([
@@ -107,8 +107,11 @@ describe('where the money leaves', () => {
   });
 
   test('of all that is left, no other amount goes than the one that was let through', async () => {
-    const intent = await paidIntent(bench, 4_000);
-    const { request, grant } = await grantedRefund(bench, { paymentIntent: intent, rest: true, amount: 0 });
+    const { request, grant } = await grantedRefund(bench, {
+      ...(await paid(bench, 4_000)),
+      rest: true,
+      amount: 0,
+    });
     expect(request.amount).toBe(4_000);
     expect(await submit({ request: { ...request, amount: 2_000 }, grant })).toEqual(turnedDown);
     const changed = grant && { ...grant, amount: 2_000 };
@@ -117,8 +120,7 @@ describe('where the money leaves', () => {
   });
 
   test('an approval of all that was left is none of what is left later', async () => {
-    const intent = await paidIntent(bench, 9_000);
-    const wish = { paymentIntent: intent, rest: true, amount: 0 };
+    const wish = { ...(await paid(bench, 9_000)), rest: true, amount: 0 };
     const more = await grantedRefund(bench, wish);
     const less = await grantedRefund(bench, wish, { pendingOfPayment: 1_000 });
     expect([more.request.amount, less.request.amount]).toEqual([9_000, 8_000]);
@@ -126,7 +128,7 @@ describe('where the money leaves', () => {
   });
 
   test('a request from before there were grants goes by its own amount', async () => {
-    const before = { v: 1, requestHash: 'c'.repeat(64), paymentIntent } as const;
+    const before = { v: 1, requestHash: 'c'.repeat(64), ...payment } as const;
     expect(await submit({ request: sealedRefund({ ...before, amount: 3_000 }) })).toEqual(given);
     expect(await submit({ request: sealedRefund({ ...before, amount: 8_000 }) })).toEqual(turnedDown);
     expect(await submit({ request: sealedRefund({ ...before, amount: 8_000 }) }, {})).toEqual(given);
@@ -135,7 +137,7 @@ describe('where the money leaves', () => {
 
 describe('a grant', () => {
   test('is given to the ledger of the customer only', async () => {
-    const request = sealedRefund({ paymentIntent, amount: 3_000 });
+    const request = sealedRefund({ ...payment, amount: 3_000 });
     const sums = { pendingOfPayment: 0, refundedOfPayment: 0, customerInDay: 0 };
     const asked = { sums, requestedAt: Date.now() };
     const other = { ...request, customerKey: 'cu_2' };
@@ -145,9 +147,17 @@ describe('a grant', () => {
     expect(await bench.run('examineRefundRequest', { request, ...asked })).toHaveProperty('grant');
   });
 
+  test('is given for no payment but that of the checkout, whatever its run shows', async () => {
+    const { paymentIntent } = payment;
+    const { id: foreign } = await bench.stripe.paymentIntents.create({ amount: 3_000, currency: 'usd' });
+    await bench.stripe.paymentIntents.confirm(foreign, { payment_method: 'pm_card_visa' });
+    for (const one of [paymentIntent, foreign])
+      expect((await grantedRefund(bench, { paymentIntent: one, amount: 1_000 })).grant).toBeUndefined();
+  });
+
   test.each([-1_000_000, Number.NaN, '0'])('is not widened by a book that shows %s', async (sum) => {
     const sums = { pendingOfPayment: sum, refundedOfPayment: sum, customerInDay: sum } as never;
-    expect((await grantedRefund(bench, { paymentIntent, amount: 8_000 }, sums)).grant?.verdict).toBe(
+    expect((await grantedRefund(bench, { ...payment, amount: 8_000 }, sums)).grant?.verdict).toBe(
       'needs_approval',
     );
   });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { RefundGrant, RefundRequest } from '../../contracts/refund.js';
 import type { RefundSums } from '../../domain/refund-book.js';
-import { type ActivityBench, newCheckout, testSeal } from './activity-bench.js';
+import { type ActivityBench, newCheckout, testOwnership, testSeal } from './activity-bench.js';
 
 /** A refund request as the API seals it: above the threshold, of a payment that Stripe does not know, but for `more`. */
 export function sealedRefund(more: Partial<RefundRequest> = {}): RefundRequest {
@@ -30,11 +30,16 @@ export function sealedRefund(more: Partial<RefundRequest> = {}): RefundRequest {
   return { ...request, seal: testSeal.seal(request) };
 }
 
-/** A payment that was paid with a card. */
-export async function paidIntent({ stripe }: ActivityBench, amount: number): Promise<string> {
-  const { id } = await stripe.paymentIntents.create({ amount, currency: 'usd' });
+/** A payment of a checkout of its own that was paid with a card. */
+export async function paid(
+  { stripe }: ActivityBench,
+  amount: number,
+): Promise<Pick<RefundRequest, 'tenantId' | 'checkoutId' | 'paymentIntent'>> {
+  const checkout = newCheckout();
+  const metadata = testOwnership.mark(checkout);
+  const { id } = await stripe.paymentIntents.create({ amount, currency: 'usd', metadata });
   await stripe.paymentIntents.confirm(id, { payment_method: 'pm_card_visa' });
-  return id;
+  return { ...checkout, paymentIntent: id };
 }
 
 /** A request as a ledger with these sums lets it through. */
