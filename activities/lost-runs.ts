@@ -54,19 +54,22 @@ export function createLostRunActivities(
         namedAuthorization,
         ...before
       } = input.recover ?? { version: 0 };
-      const named = record.namedAuthorization ?? namedAuthorization;
+      const request = record.namedAuthorization ?? namedAuthorization;
       const { session, ...instrument } = found.state.instrument ?? {};
       const authorization = instrument.authorization ?? before.authorization;
-      const paymentIntent = ref.paymentIntent ?? instrument.paymentIntent;
+      const own = instrument.paymentIntent ?? before.charging;
+      const paymentIntent = ref.paymentIntent ?? own ?? before.paymentIntent;
+      const named = [...(before.reported ?? []), ...record.reported, before.paymentIntent ?? []].flat();
       const unanswered = authorization === undefined && isUnanswered(found.state, askedAt);
       const recover = {
         ...before,
         ...(authorization && { authorization }),
         ...(session && { session }),
         ...(paymentIntent && { paymentIntent }),
+        ...(own && own !== paymentIntent && { charging: own }),
         ...(unanswered && { walletAskedAt: askedAt }),
-        ...(unanswered && named !== undefined && { namedAuthorization: named }),
-        reported: [...new Set([...(before.reported ?? []), ...record.reported])],
+        ...(unanswered && request !== undefined && { namedAuthorization: request }),
+        reported: [...new Set(named)],
         version: found.state.version,
       };
       return { ...input, plan: [], recover };

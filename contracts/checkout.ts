@@ -49,6 +49,8 @@ export interface RecoveredInstruments {
   authorization?: string;
   session?: string;
   paymentIntent?: string;
+  /** What it was charging itself, where `paymentIntent` is other money that was named to whoever starts it again. */
+  charging?: string;
   /** When the wallet was asked, if no answer of that is known: the request may be open, and nobody knows its id. Epoch ms. */
   walletAskedAt?: number;
   /** The request that a webhook named to it meanwhile: perhaps that one. */

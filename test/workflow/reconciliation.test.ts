@@ -1,4 +1,5 @@
 import { describe, expect } from 'vitest';
+import type { CheckoutMemo } from '../../contracts/checkout.js';
 import type { Caller } from '../support/world/caller.js';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { openStrayPage, payLate } from '../support/world/late-money.js';
@@ -166,6 +167,37 @@ describe('a checkout that somebody terminated', () => {
       await expectQuiet(world, sinceMs);
     },
   );
+
+  test('does not forget the bank debit under way when other money brings it back', async ({
+    customer,
+    world,
+  }) => {
+    const sinceMs = justNow();
+    const id = await customer.begin();
+    await customer.reach(id, 'awaiting_wallet');
+    // Else it is news of the debit itself that brings it back.
+    await world.standIns.fault({ webhook: 'lose', type: 'payment_intent.processing', times: 1 });
+    await world.standIns.approve(id, { grants: 'shared_payment_token', outcome: 'processing' });
+    await customer.reach(id, 'processing');
+    const { memo } = (await world.handleOf('acme', id).describe()) as unknown as { memo: CheckoutMemo };
+    const own = memo.state.instrument?.paymentIntent ?? '';
+    await stop(world, id);
+    const { metadata } = await world.stripe.paymentIntents.retrieve(own);
+    const copy = await world.stripe.paymentIntents.create({ amount: 4_800, currency: 'usd', metadata });
+    await world.stripe.paymentIntents.confirm(copy.id, { payment_method: 'pm_card_visa' });
+    await until('a run again', async () => {
+      const { status } = await world.handleOf('acme', id).describe();
+      return status.name !== 'TERMINATED';
+    });
+    await customer.reach(id, 'processing');
+    await world.standIns.settlePayment(own, 'succeeded');
+    await customer.reach(
+      id,
+      ({ state, late_payment }) => state === 'paid' && late_payment?.state === 'refunded',
+    );
+    customer.checkouts.delete(id);
+    await expectQuiet(world, sinceMs);
+  });
 
   test('is paid by the request that a webhook had named to it, though it could not read it', async ({
     customer,

@@ -30,11 +30,11 @@ const clockSkewMs = 600_000;
  * when one of them turns out to be paid.
  */
 export async function recoverPayment(run: CheckoutRun, left: RecoveredInstruments): Promise<boolean> {
-  const { authorization, session, paymentIntent } = left;
+  const { authorization, session, charging, paymentIntent } = left;
   const found = {
     authorizations: authorization === undefined ? [] : [authorization],
     sessions: session === undefined ? [] : [session],
-    paymentIntents: paymentIntent === undefined ? [] : [paymentIntent],
+    paymentIntents: [charging, paymentIntent].filter((one) => one !== undefined),
   };
   if (await settleAll(run, found, atItsPrice(run))) return true;
   if (left.walletAskedAt === undefined) return false;
