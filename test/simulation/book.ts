@@ -126,7 +126,7 @@ export class Book {
     );
     const charging = Object.values(intents)
       .map(({ object, session }) => ({ ...object, session }))
-      .filter(({ metadata, session, amount }) => session === null && mine(metadata) && amount > 0);
+      .filter(({ id, session, amount }) => session === null && this.#belongs(id, checkoutId) && amount > 0);
     const underWay = charging.filter(({ status }) => status === 'processing');
     const inert = charging.find(({ status }) => !['processing', 'succeeded', 'canceled'].includes(status));
     for (const { id } of underWay) live.push(`charge ${id}`);

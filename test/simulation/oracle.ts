@@ -4,6 +4,7 @@ import { type ReconciliationResult, reconciliationWorkflowType } from '../../con
 import { unmatchedPaymentWorkflowId } from '../../contracts/unmatched-payment.js';
 import type { Announcement } from '../support/simulation/product.js';
 import { Violation } from '../support/simulation/violation.js';
+import { Announcements } from './announcements.js';
 import { acknowledgedMoney, broughtOnce, nothingLost } from './acknowledged.js';
 import { audit, foreignUntouched, linksPerNumber, messages, nothingInVain } from './audit.js';
 import { Book, isForPeople, type Payment } from './book.js';
@@ -40,6 +41,7 @@ export class Oracle {
   /** Checkouts whose run ops ended, and when that was last, epoch ms. */
   readonly #stopped = new Map<string, number>();
   readonly #leftOpen: LeftOpen;
+  readonly #announcements: Announcements;
   readonly #lost = new Set<string>();
   /** Of those, the ones that nobody has been told of since: they may begin once more. */
   readonly #lostJustNow = new Set<string>();
@@ -57,6 +59,7 @@ export class Oracle {
   constructor(world: World) {
     this.#world = world;
     this.#book = new Book(world);
+    this.#announcements = new Announcements(this.#book);
     this.#leftOpen = new LeftOpen(this.#book, () => world.time.now);
     this.refunds = new RefundChecks(world, this.#book, (id) => this.#customerOf(id));
   }
@@ -98,17 +101,9 @@ export class Oracle {
     this.#isTrue(told);
   }
 
-  announced({ body }: Announcement): void {
-    const event = JSON.parse(body) as {
-      type: string;
-      data: { checkout_id: string; amount_captured?: number };
-    };
-    this.#world.story.count(`announced ${event.type}`);
-    if (event.type === 'checkout.paid' && this.#book.captured(event.data.checkout_id) === 0)
-      throw new Violation(
-        'I4',
-        `the tenant was told that ${event.data.checkout_id} is paid, and nothing was captured`,
-      );
+  announced(told: Announcement): void {
+    const type = this.#announcements.heard(told, (id) => this.#netAsked(id) > 0 && !this.#stopped.has(id));
+    this.#world.story.count(`announced ${type}`);
   }
 
   /** Ops ended its run: what it had opened stays open until somebody finds it, and may be paid beside another. */
@@ -224,6 +219,9 @@ export class Oracle {
         throw new Violation('I10', `${id} is still ${told.state} (${told.reason ?? 'no reason'})`);
       }
       this.#moneyAtRest(told);
+      const { announces, hookDown } = this.#world.scenario.platform;
+      // A receiver that is down too often is given up; what was lost is announced anew only where it took money.
+      if (announces && hookDown === 0 && !this.#lost.has(id)) this.#announcements.complete(id, told.state);
     }
     nothingInVain(this.#world, this.#inVain);
     this.#onePaymentEach();
@@ -315,6 +313,8 @@ export class Oracle {
     const mayBeOwn = this.#forgotten.has(id);
     if (backWithUs && late !== 'needs_attention' && late !== 'honoured' && !mayBeOwn)
       throw new Violation('I4', `${backWithUs.intent} came back from the bank, ${id} says ${String(late)}`);
+    if (late === 'needs_attention' && forPeople.length === 0 && !this.#lost.has(id))
+      throw new Violation('I4', `late money for ${id} is said to wait for a person, and none of it is open`);
     const isPaid = state === 'paid' || late === 'honoured';
     if (!isPaid) {
       if (kept.length > forPeople.length || (kept.length > 0 && late === undefined))
@@ -324,7 +324,8 @@ export class Oracle {
     const own = payments.filter(
       ({ returned: back }) => back === undefined || (mayBeOwn && back === 'failed'),
     );
-    if (kept.length > 1 && kept.length - 1 > forPeople.length)
+    const isNamed = late === 'needs_attention' || late === 'honoured';
+    if (kept.length > 1 && (!isNamed || kept.length - 1 > forPeople.length))
       throw new Violation('I1', `${id} is paid, and keeps ${kept.length} payments`);
     if (own.length === 0) throw new Violation('I1', `${id} is ${state}, and its money went back as late`);
     if (own.length > 1) return;

@@ -360,6 +360,24 @@ export const planted: readonly Planted[] = [
     ],
   },
   bug(
+    "the tenant's own system not told how a checkout ended",
+    'workflows/steps/announce.ts',
+    'if (input.announce) await announce(',
+    "if (input.announce && state.status === 'paid') await announce(",
+  ),
+  bug(
+    'a person called for where all is settled',
+    'workflows/steps/settle-late-payment.ts',
+    "if (reading.kind === 'refunded') note(run, examined, { status: 'refunded', refund });",
+    "if (reading.kind === 'refunded') note(run, examined, { status: 'needs_attention', refund });",
+  ),
+  bug(
+    'a second payment that nobody looks after',
+    late,
+    'if (checkout.paidBy !== undefined || otherHonoured) return',
+    "if (checkout.paidBy !== undefined) return { kind: 'nothing' };\n  if (otherHonoured) return",
+  ),
+  bug(
     'a wallet request forgotten that nobody heard of',
     'activities/lost-runs.ts',
     '...(unanswered && { walletAskedAt: askedAt }),',

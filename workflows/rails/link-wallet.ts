@@ -9,6 +9,7 @@ import {
   cancelWalletApproval,
   confirmCharge,
   createCharge,
+  findInstruments,
   isTurnedAway,
   readCharge,
   readWalletApproval,
@@ -23,6 +24,9 @@ import type { OpenRail, Opening } from './rail.js';
 
 /** After this time no request can be approved any more. Link's credentials live 12 h at the longest (link-cli README). */
 const requestLifetimeMs = 12 * 3_600_000;
+
+/** Stripe's clock and ours need not agree, ms. */
+export const clockSkewMs = 600_000;
 
 /** The caller's Link wallet: ask, wait for the approval, and charge it if the approval did not pay by itself. */
 export async function openLinkWallet(run: CheckoutRun, step: RailStep): Promise<Opening> {
@@ -56,6 +60,7 @@ function walletRail(run: CheckoutRun, askedAt: number, asked?: string): OpenRail
   let authorization = asked;
   /** A name that was taken for it without having been read, by the code before `foreign-name-forgotten`. */
   let unread: string | undefined;
+  let lookedFor = false;
   /** The payment this approval led to, ours or Stripe's: from then on it is what is read and shut. */
   let paymentIntent: string | undefined;
 
@@ -79,7 +84,15 @@ function walletRail(run: CheckoutRun, askedAt: number, asked?: string): OpenRail
         if (run.reportedAuthorization === named) run.reportedAuthorization = undefined;
       }
     }
-    if (Date.now() < askedAt + requestLifetimeMs) return { kind: 'unprovable', cause: 'outcome_unknown' };
+    const now = Date.now();
+    if (now < askedAt + requestLifetimeMs) return { kind: 'unprovable', cause: 'outcome_unknown' };
+    // Requests cannot be listed, but the events of their answers can: its webhook may have been lost.
+    if (!lookedFor && patched('unheard-wallet-is-looked-for')) {
+      const { authorizations } = await findInstruments({ ...ref, from: askedAt - clockSkewMs, until: now });
+      lookedFor = true;
+      run.reportedAuthorization = authorizations.at(-1);
+      if (run.reportedAuthorization !== undefined) return look(known);
+    }
     run.dropPlan();
     return { kind: 'dead' };
   }

@@ -4,7 +4,7 @@ import type { RecoveredInstruments } from '../../contracts/checkout.js';
 import { keyLifetime } from '../../domain/idempotency-key.js';
 import type { PaymentFact } from '../../domain/payment-fact.js';
 import type { RailStep } from '../../domain/rails.js';
-import { unknownWallet } from '../rails/link-wallet.js';
+import { clockSkewMs, unknownWallet } from '../rails/link-wallet.js';
 import type { OpenRail } from '../rails/rail.js';
 import { atTheSamePrice } from './at-the-same-price.js';
 import { awaitPaymentEvent } from './await-payment-event.js';
@@ -21,9 +21,6 @@ import {
   refusal,
   shutting,
 } from './effects.js';
-
-/** Stripe's clock and ours need not agree, ms. */
-const clockSkewMs = 600_000;
 
 /**
  * Goes on where a run was lost or stopped: whatever it may have left open is shut and read back, one after the other. True

@@ -1,0 +1,41 @@
+import type { Announcement } from '../support/simulation/product.js';
+import { Violation } from '../support/simulation/violation.js';
+import type { Book } from './book.js';
+
+interface Told {
+  type: string;
+  data: { checkout_id: string; late_payment?: { payment_intent: string; state: string } };
+}
+
+/** What the tenants' own systems were told, in whatever order: one delivery overtakes another. I4 and I12 for those who only listen. */
+export class Announcements {
+  readonly #book: Book;
+  readonly #told = new Set<string>();
+
+  constructor(book: Book) {
+    this.#book = book;
+  }
+
+  /** `tookMoney`: the checkout has money now that it asked for. Gives the event's type. */
+  heard({ body }: Announcement, tookMoney: (checkoutId: string) => boolean): string {
+    const { type, data } = JSON.parse(body) as Told;
+    const { checkout_id: id, late_payment: late } = data;
+    this.#told.add(late ? `${late.payment_intent} ${late.state}` : `${id} ${type}`);
+    if (type === 'checkout.paid' && this.#book.captured(id) === 0)
+      throw new Violation('I4', `the tenant was told that ${id} is paid, and nothing was captured`);
+    const unpaid = ['checkout.declined', 'checkout.expired', 'checkout.canceled', 'checkout.failed'];
+    if (unpaid.includes(type) && tookMoney(id))
+      throw new Violation('I4', `the tenant was told ${type} of ${id}, which has taken money`);
+    return type;
+  }
+
+  /** At rest: how the checkout ended was told, and that its late money went back. */
+  complete(id: string, state: string): void {
+    if (!this.#told.has(`${id} checkout.${state}`))
+      throw new Violation('I12', `${id} is ${state}, and the tenant was not told`);
+    for (const { intent, returned, net } of this.#book.payments(id)) {
+      if (returned === 'succeeded' && net === 0 && !this.#told.has(`${intent} refunded`))
+        throw new Violation('I12', `${intent} of ${id} went back, and the tenant was not told`);
+    }
+  }
+}
