@@ -276,8 +276,8 @@ export const planted: readonly Planted[] = [
     edits: [
       {
         file: 'api/refunds/decide.ts',
-        before: 'before.refund.requestHash !== decision.requestHash',
-        after: 'before.refund.requestHash === undefined',
+        before: 'requestHash(before.refund) !== decision.requestHash',
+        after: "requestHash(before.refund) === ''",
       },
       {
         file: 'workflows/steps/refund-run.ts',
