@@ -5,7 +5,7 @@ import { type CheckoutInput, checkoutWorkflowType, lostAttempt } from '../contra
 import { checkoutStart } from '../contracts/checkout-start.js';
 import { type RefundInput, refundWorkflowType } from '../contracts/refund.js';
 import { refundStart } from '../contracts/refund-start.js';
-import type { CheckoutState } from '../domain/checkout-state.js';
+import { isWalletUnanswered } from '../domain/reconcile.js';
 import type { RefundReason } from '../domain/refund-policy.js';
 import { madeState } from '../domain/refund-state.js';
 import { listWalletAnswers } from '../providers/stripe/agent-authorizations.js';
@@ -59,8 +59,11 @@ export function createLostRunActivities(
       const authorization = instrument.authorization ?? before.authorization;
       const own = instrument.paymentIntent ?? before.charging;
       const paymentIntent = ref.paymentIntent ?? own ?? before.paymentIntent;
-      const named = [...(before.reported ?? []), ...record.reported, before.paymentIntent ?? []].flat();
-      const unanswered = authorization === undefined && isUnanswered(found.state, askedAt);
+      // What the last one was started again for, too: its place may be taken by other money now.
+      const broughtBack = before.paymentIntent === undefined ? [] : [before.paymentIntent];
+      const reported = [...(before.reported ?? []), ...record.reported, ...broughtBack];
+      const unanswered =
+        authorization === undefined && askedAt !== undefined && isWalletUnanswered(found.state, askedAt);
       const recover = {
         ...before,
         ...(authorization && { authorization }),
@@ -69,7 +72,7 @@ export function createLostRunActivities(
         ...(own && own !== paymentIntent && { charging: own }),
         ...(unanswered && { walletAskedAt: askedAt }),
         ...(unanswered && request !== undefined && { namedAuthorization: request }),
-        reported: [...new Set(named)],
+        reported: [...new Set(reported)],
         version: found.state.version,
       };
       return { ...input, plan: [], recover };
@@ -231,11 +234,6 @@ export function createLostRunActivities(
       return { restored: true };
     },
   };
-}
-
-/** A rail opens, and is over, only after the one before it: an attempt that is newer says that the wallet's was settled. */
-function isUnanswered({ attempts }: CheckoutState, askedAt: number | undefined): askedAt is number {
-  return askedAt !== undefined && !attempts.some(({ at }) => at > askedAt);
 }
 
 /** False when the run is open or came to its own end. */

@@ -1,4 +1,4 @@
-import type { CheckoutStatus } from './checkout-state.js';
+import type { CheckoutState, CheckoutStatus } from './checkout-state.js';
 import type { LatePaymentStatus } from './late-payment.js';
 import { refundTransitions, type RefundStatus } from './refund-state.js';
 
@@ -141,6 +141,14 @@ export function judgeApproval(
     (run.authorization === authorization && run.status === 'awaiting_wallet') ||
     (run.authorization === undefined && run.status === 'needs_attention');
   return waits ? { kind: 'approval_not_noticed', repair: 'wake_checkout' } : undefined;
+}
+
+/**
+ * Whether nothing tells what became of a wallet request of that time, epoch ms, whose id is not known. A rail opens, and is over,
+ * only after the one before it: an attempt that is newer says that the request was settled.
+ */
+export function isWalletUnanswered({ attempts }: Pick<CheckoutState, 'attempts'>, askedAt: number): boolean {
+  return !attempts.some(({ at }) => at > askedAt);
 }
 
 /** What Stripe says of a refund. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { explainReconciliation } from '../../domain/explain-reconciliation.js';
 import {
+  isWalletUnanswered,
   judgeApproval,
   judgeLateRefund,
   judgeOpenPage,
@@ -119,6 +120,18 @@ describe('an open page', () => {
     ['of a run that is gone', gone, true, shut],
   ])('%s', (_what, run, settling, expected) => {
     expect(short(judgeOpenPage('cs_1', run, settling))).toBe(expected);
+  });
+});
+
+describe('a wallet request whose id is not known', () => {
+  const attempt = (at: number) => ({ rail: 'paymentLink', state: 'open', at }) as const;
+
+  test.each([
+    ['is unanswered when nothing was tried since', [], true],
+    ['is unanswered when only what was passed over before it is older', [attempt(10), attempt(9)], true],
+    ['was settled when another rail was tried after it', [attempt(9), attempt(11)], false],
+  ])('%s', (_name, attempts, expected) => {
+    expect(isWalletUnanswered({ attempts }, 10)).toBe(expected);
   });
 });
 
