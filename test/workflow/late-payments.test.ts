@@ -74,16 +74,12 @@ describe('money that comes after the end', () => {
     );
     expect(await lateRun(caller, id).query('explain')).toContain("the tenant's policy says so");
     const told = await until('the webhooks', async () => {
-      const response = await fetch(`${world.standIns.url}/_local/received`);
-      const { received } = (await response.json()) as {
-        received: { type: string; payload: { data: { checkout_id: string; late_payment?: object } } }[];
-      };
-      const about = received.filter(
-        ({ type, payload }) => type === 'checkout.late_payment' && payload.data.checkout_id === id,
+      const about = (await world.standIns.received()).filter(
+        ({ type, payload }) => type === 'checkout.late_payment' && payload.data['checkout_id'] === id,
       );
       return about.length === 2 && about;
     });
-    expect(told.map(({ payload }) => payload.data.late_payment)).toEqual(
+    expect(told.map(({ payload }) => payload.data['late_payment'])).toEqual(
       expect.arrayContaining([
         expect.objectContaining({ state: 'refunding', amount: 4_900 }),
         expect.objectContaining({ state: 'refunded', amount: 4_900 }),
@@ -245,7 +241,8 @@ describe('money that comes after the end', () => {
     const after = await caller.reach(id, late('needs_attention'));
     expect(after.say).toBe("I'm still checking on that payment, please don't pay again.");
     expect(await lateRun(caller, id).query('explain')).toContain('the bank returned the refund');
-    // Given back in the dashboard, which says nothing of whose it is: the next pass sees it.
+    // Given back in the dashboard, and no webhook tells of it: the next pass sees it.
+    await world.standIns.fault({ webhook: 'lose', times: 1_000 });
     await world.stripe.refunds.create({ payment_intent: refund?.payment_intent ?? '' });
     expect(differences(await reconcile(world, 'brisk', { sinceMs: Date.now() - 60_000 }), id)).toEqual([
       'late_payment_needs_attention repaired',

@@ -87,13 +87,10 @@ test('the tenant hears that a person gave the money back, though the run that te
   await ops(caller, 'POST', `/${id}/retry-now`, {});
   await caller.reach(id, late('refunded'));
   const told = await until('the last word', async () => {
-    const response = await fetch(`${world.standIns.url}/_local/received`);
-    const { received } = (await response.json()) as {
-      received: { payload: { data: { checkout_id: string; late_payment?: { state: string } } } }[];
-    };
-    const states = received
-      .filter(({ payload }) => payload.data.checkout_id === id)
-      .map(({ payload }) => payload.data.late_payment?.state);
+    const states = (await world.standIns.received())
+      .map(({ payload }) => payload.data as { checkout_id: string; late_payment?: { state: string } })
+      .filter(({ checkout_id }) => checkout_id === id)
+      .map(({ late_payment }) => late_payment?.state);
     return states.includes('refunded') && states;
   });
   expect(told).toContain('needs_attention');

@@ -14,6 +14,7 @@ import {
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { decidedEvents } from '../support/world/history-events.js';
 import { RefundDesk, refundTenant } from '../support/world/refund-desk.js';
+import type { Received } from '../support/world/stand-ins.js';
 import { tenants } from '../support/world/tenants.js';
 import { until } from '../support/world/until.js';
 import type { World } from '../support/world/world.js';
@@ -23,23 +24,11 @@ const test = checkoutTest({
   webhookTenants: ['acme', 'restless', 'desk'],
 });
 
-interface Received {
-  id: string;
-  type: string;
-  tenant: string;
-  verified: boolean;
-  attempts: number;
-  status: number | null;
-  payload: { type: string; timestamp: string; data: Record<string, unknown> };
-}
-
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What the tenants' own systems got so far about a checkout or refund, oldest first. */
 async function receivedAbout(world: World, id: string): Promise<Received[]> {
-  const response = await fetch(`${world.standIns.url}/_local/received`);
-  const { received } = (await response.json()) as { received: Received[] };
-  return received.filter((one) => one.id.startsWith(`msg_${id}.`)).reverse();
+  return (await world.standIns.received()).filter((one) => one.id.startsWith(`msg_${id}.`)).reverse();
 }
 
 function received(world: World, id: string, type: string, timeoutMs?: number): Promise<Received> {

@@ -21,6 +21,17 @@ export interface Ledger {
   live_instruments: { type: string; id: string; account: string | null; metadata: Record<string, string> }[];
 }
 
+/** A webhook that a tenant's own system got. */
+export interface Received {
+  id: string;
+  type: string;
+  tenant: string;
+  verified: boolean;
+  attempts: number;
+  status: number | null;
+  payload: { type: string; timestamp: string; data: Record<string, unknown> };
+}
+
 export interface LoggedRequest {
   seq: number;
   at: number;
@@ -193,6 +204,11 @@ export class StandIns {
       const { data } = await this.#read<{ data: Instrument[] }>(list);
       return data.find(({ metadata }) => metadata['vc_checkout'] === checkoutId);
     });
+  }
+
+  /** What the tenants' own systems got so far, newest first. */
+  async received(): Promise<Received[]> {
+    return (await this.#read<{ received: Received[] }>('/received')).received;
   }
 
   async #read<T>(path: string): Promise<T> {
