@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type Stripe from 'stripe';
-import { type CheckoutInput, checkoutWorkflowType, lostAttempt } from '../contracts/checkout.js';
+import { type CheckoutInput, checkoutWorkflowType, lostAttempt, restoredBy } from '../contracts/checkout.js';
 import { checkoutStart } from '../contracts/checkout-start.js';
 import { type RefundInput, refundWorkflowType } from '../contracts/refund.js';
 import { refundStart } from '../contracts/refund-start.js';
@@ -86,7 +86,7 @@ export function createLostRunActivities(
     const { amount, currency, description, livemode } = intent;
     return {
       v: 1,
-      requestId: `restored:${paymentIntent}`,
+      requestId: restoredBy(paymentIntent),
       tenantId,
       checkoutId,
       ...origin,

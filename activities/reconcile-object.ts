@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type Stripe from 'stripe';
-import { checkoutWorkflowId } from '../contracts/checkout.js';
+import { checkoutWorkflowId, isRestored } from '../contracts/checkout.js';
 import { attemptId, attemptOf } from '../contracts/ids.js';
 import { paymentRefunded, refundLedgerWorkflowType, refundWorkflowId } from '../contracts/refund.js';
 import { refundLedgerStart } from '../contracts/refund-ledger-start.js';
@@ -50,6 +50,8 @@ export class ObjectReconciler {
   readonly #repairs: Repairs;
   readonly #tenantId: string;
   readonly #pace: Pace;
+  /** It has seen a payment whose run was lost and is there again, whoever restored it. */
+  sawRestored = false;
 
   constructor(dependencies: ActivityDependencies, late: LateRepairs, tenantId: string, pace: Pace) {
     this.#dependencies = dependencies;
@@ -79,6 +81,7 @@ export class ObjectReconciler {
     const status = paymentStatus(intent);
     if (!owner || status === 'dead') return undefined;
     const found = await readCheckoutRun(owner);
+    this.sawRestored ||= found.run !== 'gone' && isRestored(found.checkout);
     const charge = chargeOf(intent);
     const refunded = charge !== undefined && charge.amount_refunded >= charge.amount_captured;
     const run = runFacts(found);
@@ -110,7 +113,7 @@ export class ObjectReconciler {
     return this.#ledger(owner, found, intent.id, charge);
   }
 
-  /** Attempts before the one that was paid, whose runs are gone too: without them their numbers would be sold again. */
+  /** Attempts before the one that was paid, or may be, whose runs are gone too: without them their numbers would be sold again. */
   async earlierAttempts({ id, metadata }: Stripe.PaymentIntent): Promise<Difference[]> {
     const owner = this.ownerOf(metadata);
     const attempt = attemptOf(owner?.checkoutId ?? '');

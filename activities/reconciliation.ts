@@ -32,6 +32,8 @@ export interface ReconciliationPage {
   /** Cursor of the next page; absent: this was the last one. */
   next?: string;
   differences: Difference[];
+  /** A run of a payment on it had been lost: the attempts before it may be lost still. */
+  restored?: true;
 }
 
 /** Stripe takes 100 requests per second, 25 in a sandbox, and 25 per endpoint. Source: docs.stripe.com/rate-limits. */
@@ -144,14 +146,18 @@ export function createReconciliationActivities(dependencies: ActivityDependencie
         const ours = list.data.filter(
           (one) => old(chargeOf(one)?.created ?? one.created) && objects.ownerOf(one.metadata),
         );
-        return walked(list, ours, (one) => objects.payment(one));
+        const walk = await walked(list, ours, (one) => objects.payment(one));
+        return objects.sawRestored ? { ...walk, restored: true } : walk;
       }
       case 'attempts': {
         const list = await stripe.paymentIntents.list({ ...page, created: since(from) }, account);
-        const paid = list.data.filter((one) => one.status === 'succeeded' && objects.ownerOf(one.metadata));
-        const found = await Promise.all(paid.map((one) => objects.earlierAttempts(one)));
+        // A bank debit under way may still pay it.
+        const ours = list.data.filter(
+          (one) => ['succeeded', 'processing'].includes(one.status) && objects.ownerOf(one.metadata),
+        );
+        const found = await Promise.all(ours.map((one) => objects.earlierAttempts(one)));
         const walk = await walked(list, [], () => Promise.resolve(undefined));
-        return { ...walk, examined: paid.length, differences: found.flat() };
+        return { ...walk, examined: ours.length, differences: found.flat() };
       }
       default: {
         const expand = ['data.payment_intent', 'data.charge'];

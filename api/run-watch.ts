@@ -40,6 +40,8 @@ interface Poll {
 export class RunWatch {
   readonly #client: Client;
   readonly #polls = new Map<string, Poll>();
+  /** The next look at each run that is over, for all who wait for what other runs add to it. */
+  readonly #looks = new Map<string, Promise<unknown>>();
   readonly #closing = new AbortController();
 
   constructor(client: Client) {
@@ -65,11 +67,38 @@ export class RunWatch {
       if (!news) return value;
       value = news.state ? await withState(value, news.state) : await read();
     }
-    while (value && value.state.version <= since && Date.now() < until && !this.#closing.signal.aborted) {
-      await this.#pause(Math.min(overPaceMs, until - Date.now()));
-      value = await read();
+    for (;;) {
+      const left = until - Date.now();
+      if (!value || value.state.version > since || left <= 0 || this.#closing.signal.aborted) return value;
+      const { looked } = await this.#lookSoon(workflowId, read, left);
+      if (looked) value = looked.value;
     }
-    return value;
+  }
+
+  /** What the next look finds; nothing when the time is over before it. */
+  async #lookSoon<Value>(
+    workflowId: string,
+    read: () => Promise<Value>,
+    left: number,
+  ): Promise<{ looked?: { value: Value } }> {
+    let look = this.#looks.get(workflowId) as Promise<Value> | undefined;
+    if (!look) {
+      look = this.#pause(overPaceMs).then(() => {
+        this.#looks.delete(workflowId);
+        return read();
+      });
+      // Nobody may be waiting any more when it fails.
+      look.catch(() => undefined);
+      this.#looks.set(workflowId, look);
+    }
+    let looked: { value: Value } | undefined;
+    await settledWithin(
+      look.then((value) => {
+        looked = { value };
+      }),
+      left,
+    );
+    return looked ? { looked } : {};
   }
 
   /**

@@ -58,6 +58,8 @@ export interface ReconciliationProgress {
   repaired: number;
   reported: number;
   differences: Difference[];
+  /** Runs of payments were lost once. */
+  restored?: true;
 }
 
 export interface ReconciliationInput {

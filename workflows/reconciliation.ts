@@ -149,15 +149,16 @@ const tellsOfLoss = ({ kind }: Difference) => kind === 'payment_without_run';
 /** Undefined after the last page of the last source. */
 function after(
   progress: ReconciliationProgress,
-  page: { examined: number; next?: string },
+  page: { examined: number; next?: string; restored?: true },
   settled: readonly Difference[],
 ): ReconciliationProgress | undefined {
   const { source, from, until } = progress;
-  const counts = counted(progress, page, settled);
+  const restored = progress.restored ?? page.restored;
+  const counts = { ...counted(progress, page, settled), ...(restored && { restored }) };
   if (page.next !== undefined) return { source, from, until, ...counts, cursor: page.next };
   const skipped: ReconciliationSource[] = [];
-  // Only where runs were lost can the attempts before them be lost too.
-  if (!counts.differences.some(tellsOfLoss)) skipped.push('attempts');
+  // Only where runs were lost can the attempts before them be lost too. Another pass, or the relay, may have found them first.
+  if (!restored && !counts.differences.some(tellsOfLoss)) skipped.push('attempts');
   if (source === 'events' && !patched('approvals-are-walked')) skipped.push('approvals');
   const left = reconciliationSources.slice(reconciliationSources.indexOf(source) + 1);
   const next = left.find((one) => !skipped.includes(one));

@@ -67,6 +67,7 @@ export class Agents {
     if (action.thinks !== undefined) await time.sleep(action.thinks);
     const consent = { amount, currency, confirmed_at: new Date(time.now).toISOString(), words: 'yes' };
     const start = async () => {
+      this.#oracle.confirmed(quote.checkout_id, action.purchase, amount);
       const outcome = await this.#asking(`start ${quote.checkout_id.slice(-8)}`, (api) =>
         api.checkouts.startCheckout(
           {

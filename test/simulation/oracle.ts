@@ -32,6 +32,9 @@ const unpaid = ['declined', 'expired', 'canceled', 'failed'];
  */
 const mayStay = ['checkout_needs_attention', 'late_payment_needs_attention', 'live_payment'];
 
+/** What is younger a pass leaves to its run, ms. */
+const settlingMs = 120_000;
+
 export class Oracle {
   readonly refunds: RefundChecks;
   readonly #world: World;
@@ -46,6 +49,10 @@ export class Oracle {
   /** Of those, the ones that nobody has been told of since: they may begin once more. */
   readonly #lostJustNow = new Set<string>();
   readonly #forgotten = new Set<string>();
+  /** Purchases of which Temporal forgot a checkout, and when that was last, epoch ms. */
+  readonly #inTheDark = new Map<number, number>();
+  /** The checkouts that were begun before a pass had made that good, by purchase: nobody could know what it had come to. */
+  readonly #begunInTheDark = new Map<number, Set<string>>();
   /** Checkouts whose run ops set back, and how many ways to pay were open then: each may be paid beside the run's next one. */
   readonly #resets = new Map<string, number>();
   /** Payments that nobody asked the caller for: copies that somebody made by hand. */
@@ -69,6 +76,31 @@ export class Oracle {
     const known = this.#checkouts.get(checkoutId) ?? { purchase, confirmed: new Set() };
     known.confirmed.add(amount);
     this.#checkouts.set(checkoutId, known);
+    if (!this.#isInTheDark(purchase)) return;
+    this.#begunInTheDark.set(purchase, (this.#begunInTheDark.get(purchase) ?? new Set()).add(checkoutId));
+  }
+
+  /**
+   * Temporal forgot some of it, or then took money for what it had forgotten, and no pass over the whole time has been made since
+   * that had nothing left to report.
+   */
+  #isInTheDark(purchase: number): boolean {
+    const since = this.#inTheDark.get(purchase);
+    if (since === undefined) return false;
+    const { tenant } = this.#world.scenario.purchases[purchase]!;
+    const takenAt = [...this.#checkouts]
+      .filter(([id, known]) => known.purchase === purchase && this.#lost.has(id))
+      .flatMap(([id]) => this.#book.payments(id).map((payment) => payment.takenAt));
+    const settledAt = Math.max(since, ...takenAt) + settlingMs;
+    const madeGood = this.#world.server
+      .all()
+      .filter(
+        ({ start, status }) => start.workflowType === reconciliationWorkflowType && status === 'COMPLETED',
+      )
+      .filter(({ start }) => start.workflowId.split('/')[1] === tenant)
+      .map(({ result }) => result as ReconciliationResult)
+      .some(({ from, until, reported }) => from === beginning && until > settledAt && reported === 0);
+    return !madeGood;
   }
 
   /** An agent says that the caller buys the same again after this checkout. */
@@ -139,6 +171,8 @@ export class Oracle {
     this.stopped(checkoutId);
     this.#lost.add(checkoutId);
     this.#lostJustNow.add(checkoutId);
+    const { purchase } = this.#checkouts.get(checkoutId) ?? {};
+    if (purchase !== undefined) this.#inTheDark.set(purchase, this.#world.time.now);
   }
 
   /** A payment made by hand, with the mark of a checkout. */
@@ -268,29 +302,37 @@ export class Oracle {
 
   /**
    * I1: one payment stays with each purchase, and one more for each paid checkout after which an agent said that the caller buys
-   * the same again. What a lost run had taken nobody can know, and copies beside a run that waits for a person wait with it.
+   * the same again. What a lost run had taken nobody can know before a pass has made it good, nor whoever decides on late money
+   * by what else was paid. Copies beside a run that waits for a person wait with it.
    */
   #onePaymentEach(): void {
     for (const purchase of this.#world.scenario.purchases.keys()) {
       const mine = [...this.#checkouts].filter(([, known]) => known.purchase === purchase).map(([id]) => id);
       const waits = (told?: CheckoutResource) => told !== undefined && this.#mayWait(told);
-      if (mine.some((id) => this.#lost.has(id) || waits(this.#last.get(id)))) continue;
+      if (mine.some((id) => waits(this.#last.get(id)))) continue;
       const kept = mine
-        .flatMap((id) => this.#book.payments(id))
-        .filter((payment) => payment.net > 0 && payment.returned !== 'succeeded' && !isForPeople(payment));
-      const most = 1 + (this.#again.get(purchase)?.size ?? 0) + this.#honouredAtOnce(mine);
+        .flatMap((id) => this.#book.payments(id).map((payment) => ({ ...payment, id })))
+        .filter((payment) => payment.net > 0 && payment.returned !== 'succeeded' && !isForPeople(payment))
+        // Where all was lost, nothing tells somebody's copy from what the caller paid.
+        .filter(({ id, intent }) => !(this.#forgotten.has(id) && this.#strays.has(intent)));
+      const again = (this.#again.get(purchase)?.size ?? 0) + (this.#begunInTheDark.get(purchase)?.size ?? 0);
+      const most = 1 + again + this.#honouredAtOnce(mine);
       if (kept.length > most)
         throw new Violation('I1', `purchase ${purchase} keeps ${kept.length} payments, wanted were ${most}`);
     }
   }
 
-  /** Two attempts' late payments at the same time were both honoured by the code before its patches, which did not look again. */
+  /**
+   * Two attempts' late payments at the same time were both honoured by the code before its patches, which did not look again.
+   * Where one of the checkouts was lost, each may have been all that was known.
+   */
   #honouredAtOnce(checkouts: readonly string[]): number {
+    const isHonoured = (id: string) => this.#last.get(id)?.late_payment?.state === 'honoured';
+    if (checkouts.some((id) => this.#lost.has(id))) return checkouts.filter(isHonoured).length;
     const deployedAt = beginning + (this.#world.scenario.platform.deploysAt ?? -Infinity);
     const honoured = checkouts.filter(
       (id) =>
-        this.#last.get(id)?.late_payment?.state === 'honoured' &&
-        this.#book.payments(id).some(({ net, takenAt }) => net > 0 && takenAt < deployedAt),
+        isHonoured(id) && this.#book.payments(id).some(({ net, takenAt }) => net > 0 && takenAt < deployedAt),
     );
     return Math.max(0, honoured.length - 1);
   }

@@ -384,6 +384,12 @@ export const planted: readonly Planted[] = [
     '',
   ),
   bug(
+    'sold again after a loss that was made good',
+    'activities/lost-runs.ts',
+    "if ((await readCheckoutRun(ref)).run !== 'gone') return { restored: false };",
+    "if (later !== '') return { restored: false };",
+  ),
+  bug(
     "another shop's mark believed",
     'providers/stripe/ownership.ts',
     '!timingSafeEqual(expected, given)',

@@ -28,6 +28,7 @@ export function addRarities(seed: number, scenario: Scenario): void {
   moneyBesideADebit(new Random(seed + 73_000_001), scenario);
   redialsInTheNextFortnight(new Random(seed + 79_000_003), scenario);
   stoppedUnheard(new Random(seed + 83_000_009), scenario);
+  redialsWhenAllIsFoundAgain(new Random(seed + 89_000_011), scenario);
 }
 
 const firstCall = ({ actions }: Scenario, purchase: number) =>
@@ -302,4 +303,27 @@ function stoppedUnheard(random: Random, scenario: Scenario): void {
   const at = random.pick([random.between(30, 200), 3 * second, minute]);
   scenario.actions.push({ at, kind: 'ops', purchase: 0, what: 'terminate' });
   scenario.actions.push({ at: at + second, kind: 'ops', purchase: 0, what: 'reconcile' });
+}
+
+/** An attempt ends unpaid and the next one is paid; Temporal forgets both, a pass finds them again, and the caller rings once more. */
+function redialsWhenAllIsFoundAgain(random: Random, scenario: Scenario): void {
+  const call = firstCall(scenario, 0);
+  if (!call || hasCopyAtAnotherPrice(scenario, 0) || !random.chance(0.03)) return;
+  const { actions, purchases } = scenario;
+  purchases[0]!.caller.wallet = {
+    does: 'approve',
+    after: minute,
+    grants: 'payment',
+    outcome: 'succeeded',
+  };
+  call.at = 0;
+  const lostAt = random.pick([10 * minute, hour, 30 * hour]);
+  const agent = (at: number, name: string): Action => ({ at, kind: 'agent', purchase: 0, call: name });
+  actions.push(
+    { at: 20 * second, kind: 'cancel', purchase: 0 },
+    agent(2 * minute, 'second-call'),
+    { at: lostAt, kind: 'ops', purchase: 0, what: 'lose_everything' },
+    { at: lostAt + 5 * minute, kind: 'ops', purchase: 0, what: 'reconcile' },
+    agent(lostAt + random.pick([20 * minute, 26 * hour]), 'third-call'),
+  );
 }

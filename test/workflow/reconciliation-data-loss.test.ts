@@ -4,6 +4,7 @@ import { checkoutTest } from '../support/world/checkout-test.js';
 import { replayAll } from '../support/world/invariants.js';
 import { reconcile, told } from '../support/world/reconcile.js';
 import { RefundDesk } from '../support/world/refund-desk.js';
+import { until } from '../support/world/until.js';
 import { startWorld, type World } from '../support/world/world.js';
 
 const test = checkoutTest();
@@ -21,12 +22,14 @@ test('a Temporal that lost everything learns from Stripe what was paid, given ba
   world: lost,
 }) => {
   const sinceMs = Date.now() - 1_000;
-  const [byWallet, onPage, opener, twice, approver, late] = [
+  const [byWallet, onPage, opener, twice, approver, debited, heardOf, late] = [
     newCaller(),
     newCaller(),
     newCaller(),
     newCaller(),
     newCaller(),
+    newCaller(),
+    newCaller({ tenant: 'globex' }),
     newCaller({ tenant: 'brisk' }),
   ];
   const wallet = await byWallet.begin();
@@ -51,6 +54,20 @@ test('a Temporal that lost everything learns from Stripe what was paid, given ba
   await twice.reach(second, 'awaiting_link');
   await lost.standIns.pay(second);
   await twice.reach(second, 'paid');
+
+  /** One attempt in vain, and a second one that a bank debit is under way for. */
+  const debit = async (caller: Caller) => {
+    const inVain = await caller.begin({}, onlyLink);
+    await caller.reach(inVain, 'awaiting_link');
+    await caller.cancel(inVain);
+    await caller.reach(inVain, 'canceled');
+    const underWay = await caller.begin({}, onlyLink);
+    await caller.reach(underWay, 'awaiting_link');
+    await lost.standIns.pay(underWay, 'processing');
+    await caller.reach(underWay, 'processing');
+    return { inVain, underWay };
+  };
+  const debits = { acme: await debit(debited), globex: await debit(heardOf) };
 
   const expired = await late.begin({}, onlyLink);
   await late.reach(expired, 'expired');
@@ -78,6 +95,8 @@ test('a Temporal that lost everything learns from Stripe what was paid, given ba
       onPage: again(onPage, world),
       twice: again(twice, world),
       approver: again(approver, world),
+      debited: again(debited, world),
+      heardOf: again(heardOf, world),
     };
     expect((await customers.byWallet.get(wallet)).status).toBe(404);
 
@@ -111,6 +130,24 @@ test('a Temporal that lost everything learns from Stripe what was paid, given ba
     });
     expect(await world.standIns.pay(open)).toBe(false);
 
+    // What is under way may still pay it, and is not sold beside it.
+    expect(told(result, debits.acme.inVain)).toEqual(['attempt_lost repaired']);
+    expect(await customers.debited.begin({}, onlyLink)).toBe(debits.acme.underWay);
+    await world.standIns.settle(debits.acme.underWay, 'succeeded');
+    await customers.debited.reach(debits.acme.underWay, 'paid');
+    // A webhook is faster than the pass: that its run was lost is known all the same.
+    await world.standIns.settle(debits.globex.underWay, 'succeeded');
+    await until('the run to be there again', async () => {
+      const { body } = await customers.heardOf.get(debits.globex.underWay);
+      return body.state === 'paid';
+    });
+    const { differences } = await reconcile(world, 'globex', { sinceMs });
+    expect(differences).toMatchObject([{ kind: 'attempt_lost', checkoutId: debits.globex.inVain }]);
+    expect(await customers.heardOf.quote()).toMatchObject({
+      status: 409,
+      body: { code: 'already_paid', checkout_id: debits.globex.underWay },
+    });
+
     const afterwards = new RefundDesk(customers.onPage);
     const restored = await afterwards.reach(refund.refund_id, 'refunded');
     const { checkout_id, amount, currency, reason, request_hash, requested_by } = refund;
@@ -128,5 +165,6 @@ test('a Temporal that lost everything learns from Stripe what was paid, given ba
     await world.close();
     await lost.startWorker();
   }
-  for (const caller of [byWallet, onPage, opener, twice, approver]) caller.checkouts.clear();
+  for (const caller of [byWallet, onPage, opener, twice, approver, debited, heardOf])
+    caller.checkouts.clear();
 });

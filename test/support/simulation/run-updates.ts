@@ -42,6 +42,14 @@ export class RunUpdates {
     this.#updates.set(id, { accepted: false, outcome: undefined, waiters: [] });
   }
 
+  /** What a history says of updates; nobody waits for them here. */
+  takeOver(log: readonly Turn[]): void {
+    for (const { jobs, commands } of log) {
+      for (const { doUpdate } of jobs) if (doUpdate) this.admit(doUpdate.id ?? '');
+      for (const { updateResponse } of commands) if (updateResponse) this.respond(updateResponse);
+    }
+  }
+
   wait(id: string, waiter: (outcome: UpdateOutcome) => void): void {
     const update = this.#updates.get(id);
     if (update?.outcome) waiter(update.outcome);

@@ -444,7 +444,7 @@ export class WorkflowRun {
 
   /**
    * Takes over the first `turns` turns of another run's history, as a reset does: what they scheduled and what had not ended
-   * by then is under way again, and the signals that came later come again.
+   * by then is under way again, and the signals and the accepted updates that came later come again.
    */
   resetFrom(base: WorkflowRun, turns: number): void {
     this.log.push(...base.log.slice(0, turns));
@@ -490,10 +490,20 @@ export class WorkflowRun {
       else if (!command.scheduleLocalActivity) void this.#apply(command);
       else this.#locals.leaveOver(command.scheduleLocalActivity);
     }
-    const taken = this.log.flatMap(({ jobs }) => jobs).filter((job) => job.signalWorkflow).length;
-    this.signals.push(...base.signals.slice(0, taken));
+    this.updates.takeOver(this.log);
+    const signalsIn = (log: readonly Turn[]) =>
+      log.flatMap(({ jobs }) => jobs).filter(({ signalWorkflow }) => signalWorkflow).length;
+    this.signals.push(...base.signals.slice(0, signalsIn(this.log)));
+    for (const { signalWorkflow: signal, doUpdate: update } of base.log
+      .slice(turns)
+      .flatMap(({ jobs }) => jobs)) {
+      if (signal) this.signal(signal.signalName ?? '', signal.input ?? []);
+      if (!update) continue;
+      this.updates.admit(update.id ?? '');
+      this.queue({ doUpdate: { ...update, runValidator: true } });
+    }
     // Those of a task that nobody completed, too.
-    for (const { name, input } of base.signals.slice(taken)) this.signal(name, input);
+    for (const { name, input } of base.signals.slice(signalsIn(base.log))) this.signal(name, input);
   }
 }
 
