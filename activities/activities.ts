@@ -8,7 +8,11 @@ import { createMessageActivities } from './messages.js';
 import { createPaymentLinkActivities } from './payment-links.js';
 import { createReconciliationActivities } from './reconciliation.js';
 import { createRefundActivities, type RefundDependencies } from './refunds.js';
-import { createTenantWebhookActivities, type TenantWebhookDependencies } from './tenant-webhooks.js';
+import {
+  createEndAnnouncements,
+  createTenantWebhookActivities,
+  type TenantWebhookDependencies,
+} from './tenant-webhooks.js';
 import { createWalletActivities } from './wallet.js';
 
 /** All activities by the names under which workflows call them. */
@@ -27,7 +31,11 @@ export function createActivities(
     ...late,
     ...lost,
     readReset,
-    ...createReconciliationActivities(dependencies, { ...late, ...lost }),
+    ...createReconciliationActivities(dependencies, {
+      ...late,
+      ...lost,
+      ...createEndAnnouncements(dependencies),
+    }),
     ...createTenantWebhookActivities(dependencies),
   };
 }

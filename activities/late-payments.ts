@@ -38,6 +38,7 @@ import { readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
 import { withVendorFailures } from './failures.js';
 import { senderOf, textOnce } from './messages.js';
 import { readLateRun } from './published-runs.js';
+import { chargeOf } from './reconciliation-facts.js';
 import { createRefund, type RefundSubmission } from './refunds.js';
 import type { TenantWebhookDependencies } from './tenant-webhooks.js';
 import { adoptPayment } from './wallet.js';
@@ -92,7 +93,9 @@ export function createLatePaymentActivities(
 
   async function factsOf(ref: LatePaymentRef, intent: Stripe.PaymentIntent): Promise<LatePaymentFacts> {
     const policy = tenantOf(dependencies, ref).latePayment;
-    return { policy, payment: paymentFacts(intent), checkout: await checkoutFacts(ref) };
+    const charge = chargeOf(intent);
+    const takenAt = (charge ?? intent).created * 1_000;
+    return { policy, payment: paymentFacts(intent, charge), checkout: await checkoutFacts(ref, takenAt) };
   }
 
   return {
@@ -133,7 +136,7 @@ export function createLatePaymentActivities(
       const own = unmatchedPaymentWorkflowId(tenantId, checkoutId);
       return withVendorFailures(async () => {
         await readOwnPayment(dependencies, order);
-        const checkout = await checkoutFacts(order);
+        const checkout = await checkoutFacts(order, Date.now());
         const isLate = checkout.run === 'ended' && checkout.paidBy !== paymentIntent;
         if (!isLate || activityInfo().workflowExecution?.workflowId !== own) {
           throw ApplicationFailure.nonRetryable('not a late payment', failureTypes.notOurs);
@@ -181,11 +184,12 @@ export function createLatePaymentActivities(
   };
 }
 
-function paymentFacts(intent: Stripe.PaymentIntent): LatePaymentFacts['payment'] {
-  const { status, amount_received: amount, currency, latest_charge: latest } = intent;
+function paymentFacts(
+  { status, amount_received: amount, currency }: Stripe.PaymentIntent,
+  charge: Stripe.Charge | undefined,
+): LatePaymentFacts['payment'] {
   if (status === 'processing') return { kind: 'processing' };
   if (status !== 'succeeded') return { kind: 'unpaid' };
-  const charge = typeof latest === 'object' ? latest : null;
   return {
     kind: 'paid',
     amount,
@@ -195,7 +199,8 @@ function paymentFacts(intent: Stripe.PaymentIntent): LatePaymentFacts['payment']
   };
 }
 
-async function checkoutFacts(ref: CheckoutRef): Promise<LatePaymentFacts['checkout']> {
+/** `takenAt`: when the money came, epoch ms. What came after a lost attempt's number was taken is not what it was paid with. */
+async function checkoutFacts(ref: CheckoutRef, takenAt: number): Promise<LatePaymentFacts['checkout']> {
   const found = await readCheckoutRun(ref);
   if (found.run === 'gone' || found.run === 'broken') return { run: found.run };
   const { checkout, state } = found;
@@ -209,7 +214,7 @@ async function checkoutFacts(ref: CheckoutRef): Promise<LatePaymentFacts['checko
     currency: checkout.currency,
     newerAttempt: await hasNewerAttempt(ref),
     ...((await isHonouredBefore(ref, found.startedAt)) && { olderHonoured: true }),
-    ...(checkout.startedBy === lostAttempt && { lost: true }),
+    ...(checkout.startedBy === lostAttempt && takenAt <= found.startedAt && { lost: true }),
   };
 }
 

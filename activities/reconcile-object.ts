@@ -40,6 +40,9 @@ import {
 } from './reconciliation-facts.js';
 import { adoptPayment } from './wallet.js';
 
+/** Runs of younger payments are known to Temporal, if they were not lost: no namespace keeps them for less. See docs/going-live. */
+const restorableMs = 30 * 24 * 3_600_000;
+
 /**
  * Looks at one object of a tenant at Stripe, compares it with its run, and does what sets it right. Every function answers
  * with the difference it found, and is safe to repeat. Objects without this tenant's mark are not looked at.
@@ -81,6 +84,8 @@ export class ObjectReconciler {
     const status = paymentStatus(intent);
     if (!owner || status === 'dead') return undefined;
     const found = await readCheckoutRun(owner);
+    // Its run may have left Temporal because it was over for so long.
+    if (found.run === 'gone' && Date.now() - intent.created * 1_000 > restorableMs) return undefined;
     this.sawRestored ||= found.run !== 'gone' && isRestored(found.checkout);
     const charge = chargeOf(intent);
     const refunded = charge !== undefined && charge.amount_refunded >= charge.amount_captured;
@@ -222,7 +227,10 @@ export class ObjectReconciler {
     const found = await readCheckoutRun(owner);
     const run = runFacts(found);
     const paidBy = run.run === 'ended' ? run.paidBy : undefined;
-    if (intent.id !== (paidBy ?? honouredPayment(late?.state)?.paymentIntent)) return undefined;
+    if (intent.id !== (paidBy ?? honouredPayment(late?.state)?.paymentIntent)) {
+      // It came late, and was given back by hand: what the bank returns of it is with us again.
+      return refundId === undefined ? this.paymentById(intent.id) : undefined;
+    }
     return this.#ledger(owner, found, intent.id, charge);
   }
 
@@ -230,6 +238,8 @@ export class ObjectReconciler {
   async stoppedCheckout(checkoutId: string): Promise<Difference | undefined> {
     const owner = { tenantId: this.#tenantId, checkoutId };
     const found = await readCheckoutRun(owner);
+    // Stopped after it had come to its end, and before it could say so.
+    if (found.run === 'ended') await this.#late.announceEnd(owner, found);
     if (found.run !== 'broken') return undefined;
     const object = { type: 'run', id: checkoutWorkflowId(this.#tenantId, checkoutId) } as const;
     const status = found.state.status;

@@ -3,10 +3,11 @@ import type { Difference, ReconciliationSource } from '../contracts/reconciliati
 import { refundWorkflowId } from '../contracts/refund.js';
 import { unmatchedPaymentWorkflowId } from '../contracts/unmatched-payment.js';
 import type { DifferenceKind } from '../domain/reconcile.js';
+import type { RefundStatus } from '../domain/refund-state.js';
 import { readCheckoutRun } from './checkout-runs.js';
 import type { ObjectReconciler } from './reconcile-object.js';
 import { readLateRun } from './published-runs.js';
-import { idInWorkflow } from './reconciliation-facts.js';
+import { idInWorkflow, submittingMs } from './reconciliation-facts.js';
 import { readRefundRun } from './refund-runs.js';
 
 const hour = 3_600_000;
@@ -14,8 +15,8 @@ const hour = 3_600_000;
 /** All rails of a checkout are over by then: each has at most 24 h. */
 export const overdueMs = 72 * hour;
 
-/** Stripe has answered a refund by then, or it is away for longer than a run can wait unseen. */
-const submittingMs = hour;
+/** Banks have answered a debit, or a refund, by then. */
+const bankMs = 21 * 24 * hour;
 
 /** Looks at runs that Temporal lists, for what Stripe's lists do not show. */
 export class RunReconciler {
@@ -67,8 +68,7 @@ export class RunReconciler {
     const age = Date.now() - changedAt;
     if (status === 'needs_attention' && age >= graceMs)
       return person('checkout_needs_attention', object, { checkoutId }, attention ?? status);
-    // A bank debit takes days.
-    if (status !== 'needs_attention' && status !== 'processing' && age >= overdueMs)
+    if (status !== 'needs_attention' && age >= (status === 'processing' ? bankMs : overdueMs))
       return person('checkout_overdue', object, { checkoutId }, `${status} since ${iso(changedAt)}`);
     return undefined;
   }
@@ -81,9 +81,12 @@ export class RunReconciler {
     const object = refundWorkflowId(this.#tenantId, refundId);
     // A run that was started again has only begun.
     const age = Date.now() - Math.max(event.at, startedAt);
-    const stuck =
-      (status === 'needs_attention' && age >= graceMs) || (status === 'submitting' && age >= submittingMs);
-    return stuck
+    const patience: Partial<Record<RefundStatus, number>> = {
+      needs_attention: graceMs,
+      submitting: submittingMs,
+      submitted: bankMs,
+    };
+    return age >= (patience[status] ?? Infinity)
       ? person('refund_needs_attention', object, { checkoutId, refundId }, failureReason ?? status)
       : undefined;
   }
@@ -92,7 +95,7 @@ export class RunReconciler {
     const late = await readLateRun(this.#tenantId, checkoutId);
     if (!late) return undefined;
     for (const { paymentIntent, status } of late.state.payments) {
-      if (status !== 'needs_attention' && (late.open || status !== 'refunding')) continue;
+      if (status !== 'needs_attention' && status !== 'refunding') continue;
       const found = await this.#objects.paymentById(paymentIntent);
       if (found) return found;
     }

@@ -37,6 +37,9 @@ export function refundStatus({ status }: Stripe.Refund): RefundAtStripe {
   return status === 'failed' || status === 'canceled' ? 'failed' : 'pending';
 }
 
+/** Stripe has answered a refund by then, or it is away for longer than a run can wait unseen. */
+export const submittingMs = 3_600_000;
+
 export function chargeOf({ latest_charge: latest }: Stripe.PaymentIntent): Stripe.Charge | undefined {
   return typeof latest === 'object' && latest !== null ? latest : undefined;
 }
@@ -47,8 +50,10 @@ export function lateFacts(
   paymentIntent: string,
 ): NonNullable<PaymentFacts['late']> | undefined {
   if (!late) return undefined;
-  const status = late.state.payments.find((one) => one.paymentIntent === paymentIntent)?.status;
-  return { open: late.open, ...(status && { status }) };
+  const known = late.state.payments.find((one) => one.paymentIntent === paymentIntent);
+  if (!known) return { open: late.open };
+  const { status, at } = known;
+  return { open: late.open, status, ...(Date.now() - at >= submittingMs && { stuck: true }) };
 }
 
 /** A checkout id that is part of `checkout/<tenant>/<id>` or of another run's id. */

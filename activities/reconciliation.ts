@@ -77,16 +77,17 @@ function runsQuery(source: ReconciliationSource, from: number): string | undefin
     case 'checkouts_open':
       return `WorkflowType = "${checkoutWorkflowType}" AND ExecutionStatus = "Running" AND (CheckoutState = "needs_attention" OR StartTime < "${iso(Date.now() - overdueMs)}")`;
     case 'refunds_open':
-      return `WorkflowType = "${refundWorkflowType}" AND ((ExecutionStatus = "Running" AND RefundState IN ("submitting", "needs_attention")) OR ${closed})`;
+      return `WorkflowType = "${refundWorkflowType}" AND ((ExecutionStatus = "Running" AND RefundState IN ("submitting", "submitted", "needs_attention")) OR ${closed})`;
     case 'late_payments':
       // Who waited for a person for too long has ended so, and the money is with us all the same.
-      return `WorkflowType = "${unmatchedPaymentWorkflowType}" AND ((ExecutionStatus IN ("Running", "Completed") AND LatePayment = "needs_attention") OR ${closed})`;
+      return `WorkflowType = "${unmatchedPaymentWorkflowType}" AND ((ExecutionStatus IN ("Running", "Completed") AND LatePayment IN ("needs_attention", "refunding")) OR ${closed})`;
     case 'events':
     case 'approvals':
     case 'pages':
     case 'payments':
     case 'attempts':
     case 'refunds':
+    case 'refunds_returned':
       return undefined;
   }
 }
@@ -146,7 +147,13 @@ export function createReconciliationActivities(dependencies: ActivityDependencie
         const ours = list.data.filter(
           (one) => old(chargeOf(one)?.created ?? one.created) && objects.ownerOf(one.metadata),
         );
-        const walk = await walked(list, ours, (one) => objects.payment(one));
+        // What is left of a purchase's payments was paid for it, before what somebody has given back.
+        const isLeft = (one: Stripe.PaymentIntent) => {
+          const charge = chargeOf(one);
+          return charge === undefined || charge.amount_refunded < charge.amount_captured;
+        };
+        const inOrder = [...ours.filter(isLeft), ...ours.filter((one) => !isLeft(one))];
+        const walk = await walked(list, inOrder, (one) => objects.payment(one));
         return objects.sawRestored ? { ...walk, restored: true } : walk;
       }
       case 'attempts': {
@@ -158,6 +165,15 @@ export function createReconciliationActivities(dependencies: ActivityDependencie
         const found = await Promise.all(ours.map((one) => objects.earlierAttempts(one)));
         const walk = await walked(list, [], () => Promise.resolve(undefined));
         return { ...walk, examined: ours.length, differences: found.flat() };
+      }
+      case 'refunds_returned': {
+        // Days after it was made, and by whomever: one made by hand has no run that could be told.
+        const created = since(Math.max(from, Date.now() - eventsListedMs));
+        const list = await listEvents(stripe, { ...page, created, types: ['refund.failed'] }, account);
+        const returned = list.data
+          .filter(({ created: at }) => old(at))
+          .map(({ data }) => data.object as NamedObject);
+        return walked(list, returned, ({ id }) => objects.refundById(id));
       }
       default: {
         const expand = ['data.payment_intent', 'data.charge'];

@@ -4,6 +4,7 @@ import {
   ApplicationFailureCategory,
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/common';
+import type { CheckoutMemo } from '../contracts/checkout.js';
 import { failureTypes } from '../contracts/failures.js';
 import {
   type WebhookDeliveryInput,
@@ -12,6 +13,7 @@ import {
   webhookDeliveryWorkflowType,
   webhookMessageId,
 } from '../contracts/tenant-event.js';
+import { checkoutEvent } from '../domain/tenant-event.js';
 import {
   type TenantWebhook,
   type WebhookSender,
@@ -116,26 +118,39 @@ const startDeadlineMs = 1_500;
 /** By then the state that is announced is published: a receiver that asks the API at once sees it. */
 const startDelayMs = 1_000;
 
+/** Starts the delivery of an event, once: repeated, or after ops reset the run that announced it, it is no news. */
+async function startDelivery(input: WebhookDeliveryInput): Promise<void> {
+  const { client } = Context.current();
+  try {
+    await client.withDeadline(Date.now() + startDeadlineMs, () =>
+      client.workflow.start(webhookDeliveryWorkflowType, {
+        ...webhookDeliveryStart(input),
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        startDelay: startDelayMs,
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}
+
+/** Telling a tenant's own system how a checkout ended whose run was stopped before it could say so. */
+export function createEndAnnouncements({ tenantWebhook }: Pick<TenantWebhookDependencies, 'tenantWebhook'>) {
+  return {
+    async announceEnd({ tenantId }: { tenantId: string }, { checkout, state }: CheckoutMemo): Promise<void> {
+      if (!tenantWebhook(tenantId)) return;
+      const identified = checkoutEvent(checkout, state, state.events.at(-1)?.at ?? Date.now());
+      if (identified) await startDelivery({ v: 1, tenantId, ...identified });
+    },
+  };
+}
+
 /** Telling tenants' own systems what happened. */
 export function createTenantWebhookActivities({ tenantWebhook, sendWebhook }: TenantWebhookDependencies) {
   const turnstile = new Turnstile();
 
   return {
-    /** Starts the delivery of an event, once: repeated, or after ops reset the run that announced it, it is no news. */
-    async startWebhookDelivery(input: WebhookDeliveryInput): Promise<void> {
-      const { client } = Context.current();
-      try {
-        await client.withDeadline(Date.now() + startDeadlineMs, () =>
-          client.workflow.start(webhookDeliveryWorkflowType, {
-            ...webhookDeliveryStart(input),
-            workflowIdReusePolicy: 'REJECT_DUPLICATE',
-            startDelay: startDelayMs,
-          }),
-        );
-      } catch (error) {
-        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      }
-    },
+    startWebhookDelivery: startDelivery,
 
     /**
      * Sends the event once, with a signature of its own. 2xx: delivered. 410: not wanted any more. Anything else is tried

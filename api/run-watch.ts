@@ -46,7 +46,7 @@ export class RunWatch {
 
   constructor(client: Client) {
     this.#client = client;
-    // As many listeners as waiters: no leak.
+    // As many listeners as looks and waiters about to end: no leak.
     setMaxListeners(0, this.#closing.signal);
   }
 
@@ -67,38 +67,29 @@ export class RunWatch {
       if (!news) return value;
       value = news.state ? await withState(value, news.state) : await read();
     }
-    for (;;) {
+    while (value && value.state.version <= since && !this.#closing.signal.aborted) {
       const left = until - Date.now();
-      if (!value || value.state.version > since || left <= 0 || this.#closing.signal.aborted) return value;
-      const { looked } = await this.#lookSoon(workflowId, read, left);
-      if (looked) value = looked.value;
+      if (left <= 0) break;
+      if (left < overPaceMs) {
+        // The last one comes with the end of the time, which is everybody's own.
+        await this.#pause(left);
+        return read();
+      }
+      value = await this.#lookSoon(workflowId, read);
     }
+    return value;
   }
 
-  /** What the next look finds; nothing when the time is over before it. */
-  async #lookSoon<Value>(
-    workflowId: string,
-    read: () => Promise<Value>,
-    left: number,
-  ): Promise<{ looked?: { value: Value } }> {
-    let look = this.#looks.get(workflowId) as Promise<Value> | undefined;
-    if (!look) {
-      look = this.#pause(overPaceMs).then(() => {
-        this.#looks.delete(workflowId);
-        return read();
-      });
-      // Nobody may be waiting any more when it fails.
-      look.catch(() => undefined);
-      this.#looks.set(workflowId, look);
-    }
-    let looked: { value: Value } | undefined;
-    await settledWithin(
-      look.then((value) => {
-        looked = { value };
-      }),
-      left,
-    );
-    return looked ? { looked } : {};
+  /** What the next look finds. */
+  #lookSoon<Value>(workflowId: string, read: () => Promise<Value>): Promise<Value> {
+    const shared = this.#looks.get(workflowId) as Promise<Value> | undefined;
+    if (shared) return shared;
+    const look = this.#pause(overPaceMs).then(() => {
+      this.#looks.delete(workflowId);
+      return read();
+    });
+    this.#looks.set(workflowId, look);
+    return look;
   }
 
   /**

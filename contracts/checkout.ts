@@ -41,14 +41,16 @@ export interface CheckoutInput {
   recover?: RecoveredInstruments;
 }
 
+const restored = 'restored:';
+
 /** The request id of a checkout whose run was lost, and that is known by its payment alone. */
-export const restoredBy = (paymentIntent: string): string => `restored:${paymentIntent}`;
+export const restoredBy = (paymentIntent: string): string => `${restored}${paymentIntent}`;
 
 /** The request id of one of which only the number is known: its run was lost, and a later attempt was paid, or may be. */
-export const lostAttempt = 'restored:attempt';
+export const lostAttempt = `${restored}attempt`;
 
 export const isRestored = ({ startedBy }: Pick<CheckoutSummary, 'startedBy'>): boolean =>
-  startedBy.startsWith('restored:');
+  startedBy.startsWith(restored);
 
 /** The vendor's ids of what a lost run may have left open. Reasons to look: what Stripe shows decides. */
 export interface RecoveredInstruments {

@@ -23,6 +23,7 @@ export const reconciliationSources = [
   'payments',
   'attempts',
   'refunds',
+  'refunds_returned',
   'checkouts_stopped',
   'checkouts_open',
   'refunds_open',

@@ -8,7 +8,7 @@ export type DifferenceKind =
   | 'payment_not_noticed'
   /** Its run was lost, or stopped before its end. */
   | 'payment_without_run'
-  /** A later attempt at the same purchase was paid, and this one is gone. */
+  /** A later attempt at the same purchase was paid, or may be, and this one is gone. */
   | 'attempt_lost'
   /** Its run ended without it, and nobody looks after it. */
   | 'payment_unmatched'
@@ -66,7 +66,14 @@ export interface PaymentFacts {
   told: boolean;
   run: RunFacts;
   /** What the run for late payments says; absent when there is none. */
-  late?: { open: boolean; status?: LatePaymentStatus } | undefined;
+  late?:
+    | {
+        open: boolean;
+        status?: LatePaymentStatus;
+        /** It has been so for longer than Stripe takes to make a refund. */
+        stuck?: boolean;
+      }
+    | undefined;
 }
 
 /** Undefined: there is no difference. */
@@ -111,10 +118,14 @@ function judgeUnmatched({ payment, refunded, late }: PaymentFacts): Verdict | un
       if (refunded || (payment === 'processing' && late?.open)) return undefined;
       return report;
     case 'refunding':
-      return late?.open && !refunded ? undefined : report;
+      if (!late?.open) return report;
+      // One that Stripe has may be under way for days, and is compared by itself.
+      return late.stuck && !refunded ? { kind: 'late_payment_needs_attention', repair: 'none' } : undefined;
     case 'honoured':
-    case 'refunded':
       return undefined;
+    case 'refunded':
+      // The bank has returned it, or what somebody gave back by hand.
+      return refunded ? undefined : report;
     case 'needs_attention':
       // Somebody has given it back in the dashboard: its run looks again.
       return { kind: 'late_payment_needs_attention', repair: refunded ? 'report_late_payment' : 'none' };

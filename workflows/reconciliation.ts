@@ -12,8 +12,8 @@ import { explainReconciliation } from '../domain/explain-reconciliation.js';
 import { eventsListedMs, overlapMs, resumeAt, windowStart } from '../domain/reconcile.js';
 import { lookAgain, reconcilePage, refusal } from './steps/effects.js';
 
-/** Stripe's most. */
-const usualPageSize = 100;
+/** Each object may cost several requests, and a page has a minute. */
+const usualPageSize = 50;
 const usualGraceMs = 120_000;
 
 /** Pauses before what was repaired is looked at again, ms: runs that were woken or started need a moment. */
@@ -158,7 +158,9 @@ function after(
   if (page.next !== undefined) return { source, from, until, ...counts, cursor: page.next };
   const skipped: ReconciliationSource[] = [];
   // Only where runs were lost can the attempts before them be lost too. Another pass, or the relay, may have found them first.
-  if (!restored && !counts.differences.some(tellsOfLoss)) skipped.push('attempts');
+  const wereLost = counts.differences.some(tellsOfLoss) || (restored && patched('attempts-after-a-restore'));
+  if (!wereLost) skipped.push('attempts');
+  if (source === 'refunds' && !patched('returned-refunds-are-walked')) skipped.push('refunds_returned');
   if (source === 'events' && !patched('approvals-are-walked')) skipped.push('approvals');
   const left = reconciliationSources.slice(reconciliationSources.indexOf(source) + 1);
   const next = left.find((one) => !skipped.includes(one));

@@ -8,7 +8,7 @@ import {
 import type { MailState } from './mail/mail-sink.js';
 import { expireSession, paySession, settleIntent } from './stripe/checkout-sessions.js';
 import { readLedger } from './stripe/ledger.js';
-import { failRefund } from './stripe/refunds.js';
+import { failRefund, settleRefund } from './stripe/refunds.js';
 import { StripeRefusal, invalidParam, missingObject, wrongState } from './stripe/stripe-refusal.js';
 import type { StripeWorld } from './stripe/stripe-world.js';
 import type { SmsNetwork } from './twilio/sms-network.js';
@@ -104,6 +104,11 @@ export function localRoutes(
     const { object } = found(state.charges, idOf(req));
     object.disputed = true;
     return object;
+  });
+  act('/refunds/:id/settle', (req, body) => {
+    const record = found(state.refunds, idOf(req));
+    settleRefund(world, record, textOf(body['outcome']) ?? 'succeeded');
+    return record.object;
   });
   act('/refunds/:id/fail', (req) => {
     const record = found(state.refunds, idOf(req));

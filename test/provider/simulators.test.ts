@@ -489,6 +489,23 @@ describe('payment intents and refunds', () => {
   });
 });
 
+test('a refund of a bank debit is pending until the bank has answered', async () => {
+  const session = await newSession();
+  await local(`/checkout_sessions/${session.id}/pay`, { outcome: 'processing' });
+  const { payment_intent: intent } = await stripe.checkout.sessions.retrieve(session.id);
+  await local(`/payment_intents/${String(intent)}/settle`, { outcome: 'succeeded' });
+  const refund = () => stripe.refunds.create({ payment_intent: String(intent), amount: 1_000 });
+  const [first, second] = [await refund(), await refund()];
+  expect([first.status, second.status]).toEqual(['pending', 'pending']);
+  // The money has left the account with the request.
+  expect((await ledger()).totals['usd']?.refunded).toBe(2_000);
+  await local(`/refunds/${first.id}/settle`, { outcome: 'succeeded' });
+  await local(`/refunds/${second.id}/settle`, { outcome: 'failed' });
+  expect((await stripe.refunds.retrieve(first.id)).status).toBe('succeeded');
+  expect((await stripe.refunds.retrieve(second.id)).status).toBe('failed');
+  expect((await ledger()).totals['usd']?.refunded).toBe(1_000);
+});
+
 describe('agent authorizations', () => {
   test('an approval that grants a payment names a paid intent with the metadata', async () => {
     const { id, status } = await askWallet({ phone: PHONE });

@@ -95,7 +95,7 @@ function toldByObjects({ world, plumbing }: StandIns): Record<string, Record<str
   };
   const { charges, refunds } = readLedger(world.state, plumbing.clock.seconds());
   for (const charge of charges) move(charge, charge.amount);
-  for (const refund of refunds) move(refund, refund.status === 'succeeded' ? -refund.amount : 0);
+  for (const refund of refunds) move(refund, refund.status === 'failed' ? 0 : -refund.amount);
   return sums;
 }
 

@@ -59,7 +59,7 @@ export class Agents {
     const { quote } = quoted;
     if (quote.checkout_state) story.count('joined an open checkout');
     this.checkouts[action.purchase]!.add(quote.checkout_id);
-    this.#oracle.confirmed(quote.checkout_id, action.purchase, amount);
+    this.#oracle.quoted(quote.checkout_id, action.purchase);
     if (action.hangsUp) {
       story.tell('caller', 'hangs up before saying yes', 'hung up before consent');
       return;

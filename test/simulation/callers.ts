@@ -4,6 +4,7 @@ import {
   declineAuthorization,
 } from '../../local/simulators/stripe/agent-authorizations.js';
 import { paySession, settleIntent } from '../../local/simulators/stripe/checkout-sessions.js';
+import { settleRefund } from '../../local/simulators/stripe/refunds.js';
 import { StripeRefusal } from '../../local/simulators/stripe/stripe-refusal.js';
 import type { World } from './world.js';
 
@@ -31,6 +32,9 @@ export class Callers {
     for (const record of Object.values(stripe.intents)) {
       if (record.object.status === 'processing' && this.#once(`bank ${record.object.id}`))
         this.#bank(record.object);
+    }
+    for (const { object } of Object.values(stripe.refunds)) {
+      if (object.status === 'pending' && this.#once(object.id)) this.#bankReturns(object);
     }
   }
 
@@ -99,6 +103,20 @@ export class Callers {
       if (!record) return;
       settleIntent(standIns.world, record, bank.outcome);
       this.#world.story.tell('bank', `${bank.outcome} for ${intent.id.slice(0, 9)}`, `bank ${bank.outcome}`);
+    });
+  }
+
+  /** A refund of a bank debit is under way as long as that was, or for an hour. */
+  #bankReturns({ id, charge }: Stripe.Refund): void {
+    const { scenario, standIns } = this.#world;
+    const { amount } =
+      (typeof charge === 'string' ? standIns.world.state.charges[charge]?.object : undefined) ?? {};
+    const { after = 0, returns } = scenario.purchases.find((one) => one.amount === amount)?.caller.bank ?? {};
+    const outcome = returns ? 'failed' : 'succeeded';
+    this.#later(Math.min(after, 3_600_000), `the bank says ${outcome} to a refund`, () => {
+      const record = standIns.world.state.refunds[id];
+      if (record) settleRefund(standIns.world, record, outcome);
+      this.#world.story.tell('bank', `refund ${id.slice(0, 9)} ${outcome}`, `refund of a debit ${outcome}`);
     });
   }
 

@@ -49,6 +49,7 @@ async function main(): Promise<void> {
   const report = new Report();
   await simulateOnCores({ from, to }, Number(values.cores), (summary) => {
     report.add(summary);
+    if (report.schedules % 1_000 === 0) console.error(report.progress());
     if (summary.message === undefined) return false;
     console.log(`seed ${summary.seed}: ${summary.message.split('\n')[0] ?? ''}`);
     return values.first;

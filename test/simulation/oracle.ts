@@ -50,9 +50,10 @@ export class Oracle {
   readonly #lostJustNow = new Set<string>();
   readonly #forgotten = new Set<string>();
   /** Purchases of which Temporal forgot a checkout, and when that was last, epoch ms. */
-  readonly #inTheDark = new Map<number, number>();
-  /** The checkouts that were begun before a pass had made that good, by purchase: nobody could know what it had come to. */
-  readonly #begunInTheDark = new Map<number, Set<string>>();
+  readonly #lostAt = new Map<number, number>();
+  /** Checkouts that were begun before a pass had made that good, and others: there nobody could know what was sold already. */
+  readonly #begunInTheDark = new Set<string>();
+  readonly #begunInTheLight = new Set<string>();
   /** Checkouts whose run ops set back, and how many ways to pay were open then: each may be paid beside the run's next one. */
   readonly #resets = new Map<string, number>();
   /** Payments that nobody asked the caller for: copies that somebody made by hand. */
@@ -71,36 +72,47 @@ export class Oracle {
     this.refunds = new RefundChecks(world, this.#book, (id) => this.#customerOf(id));
   }
 
-  /** A caller says yes to this amount for this checkout, before it is started. */
+  /** A price is read out for this checkout. */
+  quoted(checkoutId: string, purchase: number): void {
+    if (!this.#checkouts.has(checkoutId)) this.#checkouts.set(checkoutId, { purchase, confirmed: new Set() });
+  }
+
+  /** A caller has said yes to this amount for this checkout, which is about to be started. */
   confirmed(checkoutId: string, purchase: number, amount: number): void {
     const known = this.#checkouts.get(checkoutId) ?? { purchase, confirmed: new Set() };
     known.confirmed.add(amount);
     this.#checkouts.set(checkoutId, known);
-    if (!this.#isInTheDark(purchase)) return;
-    this.#begunInTheDark.set(purchase, (this.#begunInTheDark.get(purchase) ?? new Set()).add(checkoutId));
+    const begun = this.#lightSince(purchase) === Infinity ? this.#begunInTheDark : this.#begunInTheLight;
+    begun.add(checkoutId);
   }
 
   /**
-   * Temporal forgot some of it, or then took money for what it had forgotten, and no pass over the whole time has been made since
-   * that had nothing left to report.
+   * When a pass over the whole time was over that had nothing left to report, epoch ms, and that began after Temporal forgot
+   * something of the purchase, and after money came for what it had forgotten: from then on everything is known again.
+   * Infinity: not yet.
    */
-  #isInTheDark(purchase: number): boolean {
-    const since = this.#inTheDark.get(purchase);
-    if (since === undefined) return false;
-    const { tenant } = this.#world.scenario.purchases[purchase]!;
-    const takenAt = [...this.#checkouts]
+  #lightSince(purchase: number): number {
+    const lostAt = this.#lostAt.get(purchase);
+    if (lostAt === undefined) return -Infinity;
+    const { server, scenario } = this.#world;
+    const { tenant } = scenario.purchases[purchase]!;
+    const firstRun = (id: string) =>
+      server.runs.get(checkoutWorkflowId(tenant, id))?.[0]?.startedAt ?? Infinity;
+    const cameForNobody = [...this.#checkouts]
       .filter(([id, known]) => known.purchase === purchase && this.#lost.has(id))
-      .flatMap(([id]) => this.#book.payments(id).map((payment) => payment.takenAt));
-    const settledAt = Math.max(since, ...takenAt) + settlingMs;
-    const madeGood = this.#world.server
+      .flatMap(([id]) => this.#book.payments(id).filter(({ takenAt }) => takenAt + 1_000 < firstRun(id)));
+    const settledAt = Math.max(lostAt, ...cameForNobody.map(({ takenAt }) => takenAt)) + settlingMs;
+    const passes = server
       .all()
       .filter(
         ({ start, status }) => start.workflowType === reconciliationWorkflowType && status === 'COMPLETED',
       )
       .filter(({ start }) => start.workflowId.split('/')[1] === tenant)
-      .map(({ result }) => result as ReconciliationResult)
-      .some(({ from, until, reported }) => from === beginning && until > settledAt && reported === 0);
-    return !madeGood;
+      .filter(({ result }) => {
+        const { from, until, reported } = result as ReconciliationResult;
+        return from === beginning && until > settledAt && reported === 0;
+      });
+    return Math.min(...passes.map(({ closedAt }) => closedAt));
   }
 
   /** An agent says that the caller buys the same again after this checkout. */
@@ -172,7 +184,7 @@ export class Oracle {
     this.#lost.add(checkoutId);
     this.#lostJustNow.add(checkoutId);
     const { purchase } = this.#checkouts.get(checkoutId) ?? {};
-    if (purchase !== undefined) this.#inTheDark.set(purchase, this.#world.time.now);
+    if (purchase !== undefined) this.#lostAt.set(purchase, this.#world.time.now);
   }
 
   /** A payment made by hand, with the mark of a checkout. */
@@ -195,7 +207,7 @@ export class Oracle {
     this.#postings = postings.length;
     for (const [id, { confirmed }] of this.#checkouts) {
       const net = this.#netAsked(id);
-      const amount = Math.max(...confirmed) * (1 + (this.#resets.get(id) ?? 0));
+      const amount = Math.max(0, ...confirmed) * (1 + (this.#resets.get(id) ?? 0));
       if (net > amount && !this.#stopped.has(id)) throw new Violation('I2', `${id} took ${net} of ${amount}`);
       if (this.#book.net(id) < 0)
         throw new Violation('I5', `${id} gave back ${-this.#book.net(id)} more than it took`);
@@ -310,29 +322,40 @@ export class Oracle {
       const mine = [...this.#checkouts].filter(([, known]) => known.purchase === purchase).map(([id]) => id);
       const waits = (told?: CheckoutResource) => told !== undefined && this.#mayWait(told);
       if (mine.some((id) => waits(this.#last.get(id)))) continue;
+      const lightSince = this.#lightSince(purchase);
       const kept = mine
         .flatMap((id) => this.#book.payments(id).map((payment) => ({ ...payment, id })))
-        .filter((payment) => payment.net > 0 && payment.returned !== 'succeeded' && !isForPeople(payment))
-        // Where all was lost, nothing tells somebody's copy from what the caller paid.
-        .filter(({ id, intent }) => !(this.#forgotten.has(id) && this.#strays.has(intent)));
-      const again = (this.#again.get(purchase)?.size ?? 0) + (this.#begunInTheDark.get(purchase)?.size ?? 0);
-      const most = 1 + again + this.#honouredAtOnce(mine);
+        .filter((payment) => payment.net > 0 && payment.returned !== 'succeeded' && !isForPeople(payment));
+      const inTheDark = kept.filter(
+        ({ id, intent, takenAt }) =>
+          this.#begunInTheDark.has(id) ||
+          // Where all was lost, nothing tells somebody's copy, nor late money, from what the caller paid.
+          (takenAt < lightSince && this.#forgotten.has(id) && this.#strays.has(intent)) ||
+          (takenAt < lightSince && this.#isHonoured(id)),
+      );
+      const again = this.#again.get(purchase)?.size ?? 0;
+      const most = 1 + again + inTheDark.length + this.#honouredAtOnce(mine);
       if (kept.length > most)
         throw new Violation('I1', `purchase ${purchase} keeps ${kept.length} payments, wanted were ${most}`);
+      const since = kept.filter(
+        (one) => this.#begunInTheLight.has(one.id) && !this.#lost.has(one.id) && !inTheDark.includes(one),
+      ).length;
+      if (lightSince > -Infinity && since > again && since < kept.length)
+        throw new Violation('I1', `purchase ${purchase} was sold again when all was known`);
     }
   }
 
-  /**
-   * Two attempts' late payments at the same time were both honoured by the code before its patches, which did not look again.
-   * Where one of the checkouts was lost, each may have been all that was known.
-   */
+  #isHonoured(checkoutId: string): boolean {
+    return this.#last.get(checkoutId)?.late_payment?.state === 'honoured';
+  }
+
+  /** Two attempts' late payments at the same time were both honoured by the code before its patches, which did not look again. */
   #honouredAtOnce(checkouts: readonly string[]): number {
-    const isHonoured = (id: string) => this.#last.get(id)?.late_payment?.state === 'honoured';
-    if (checkouts.some((id) => this.#lost.has(id))) return checkouts.filter(isHonoured).length;
     const deployedAt = beginning + (this.#world.scenario.platform.deploysAt ?? -Infinity);
     const honoured = checkouts.filter(
       (id) =>
-        isHonoured(id) && this.#book.payments(id).some(({ net, takenAt }) => net > 0 && takenAt < deployedAt),
+        this.#isHonoured(id) &&
+        this.#book.payments(id).some(({ net, takenAt }) => net > 0 && takenAt < deployedAt),
     );
     return Math.max(0, honoured.length - 1);
   }

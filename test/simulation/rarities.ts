@@ -29,6 +29,7 @@ export function addRarities(seed: number, scenario: Scenario): void {
   redialsInTheNextFortnight(new Random(seed + 79_000_003), scenario);
   stoppedUnheard(new Random(seed + 83_000_009), scenario);
   redialsWhenAllIsFoundAgain(new Random(seed + 89_000_011), scenario);
+  debitsGivenBack(new Random(seed + 97_000_001), scenario);
 }
 
 const firstCall = ({ actions }: Scenario, purchase: number) =>
@@ -326,4 +327,23 @@ function redialsWhenAllIsFoundAgain(random: Random, scenario: Scenario): void {
     { at: lostAt + 5 * minute, kind: 'ops', purchase: 0, what: 'reconcile' },
     agent(lostAt + random.pick([20 * minute, 26 * hour]), 'third-call'),
   );
+}
+
+/** A bank debit is given back, by a call or as late money: the refund is under way, too, and may fail. */
+function debitsGivenBack(random: Random, scenario: Scenario): void {
+  const call = firstCall(scenario, 0);
+  if (!call || !random.chance(0.04)) return;
+  const { caller } = scenario.purchases[0]!;
+  caller.wallet = { ...caller.wallet, does: 'approve', after: second, outcome: 'processing' };
+  caller.bank = { after: random.pick([minute, hour]), outcome: 'succeeded' };
+  if (random.chance(0.4)) caller.bank.returns = true;
+  scenario.actions.push({
+    at: call.at + 2 * hour,
+    kind: 'refund',
+    purchase: 0,
+    call: 'debit-back',
+    amount: 2_000,
+    reason: 'requested_by_customer',
+    by: 'agent',
+  });
 }

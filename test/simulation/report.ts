@@ -16,29 +16,37 @@ export interface Summary {
 export class Report {
   readonly counts = new Map<string, number>();
   readonly violations: { seed: number; message: string }[] = [];
-  #schedules = 0;
+  schedules = 0;
   #virtualMs = 0;
   readonly #began = performance.now();
 
   add({ seed, message, counts, duration }: Summary): void {
-    this.#schedules++;
+    this.schedules++;
     this.#virtualMs += duration;
     for (const [what, often] of counts) this.counts.set(what, (this.counts.get(what) ?? 0) + often);
     if (message !== undefined) this.violations.push({ seed, message });
   }
 
+  /** Where a long run is. */
+  progress(): string {
+    return `${this.schedules.toLocaleString('en-US')} done, ${this.violations.length} violations, ${this.#pace()}/s`;
+  }
+
+  #pace(): string {
+    return ((this.schedules * 1_000) / (performance.now() - this.#began)).toFixed(1);
+  }
+
   line(): string {
     const often = (what: string) => (this.counts.get(what) ?? 0).toLocaleString('en-US');
     const reached = rowsReached(this.counts);
-    const seconds = (performance.now() - this.#began) / 1_000;
     return [
-      `${this.#schedules.toLocaleString('en-US')} schedules`,
+      `${this.schedules.toLocaleString('en-US')} schedules`,
       `${often('crashes')} crashes`,
       `${often('replays')} replays`,
       `${(this.#virtualMs / year).toFixed(1)} virtual years`,
       `${this.violations.length} violations`,
       `${catalogue.filter(({ row }) => (reached.get(row) ?? 0) > 0).length} of ${catalogue.length} rows reached`,
-      `${(this.#schedules / seconds).toFixed(1)} schedules/s`,
+      `${this.#pace()} schedules/s`,
     ].join(', ');
   }
 }

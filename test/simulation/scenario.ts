@@ -105,7 +105,8 @@ export interface Caller {
     bare?: boolean;
   };
   page: { after: number; outcome: string }[];
-  bank: { after: number; outcome: string };
+  /** `returns`: it sends refunds back that are under way. */
+  bank: { after: number; outcome: string; returns?: true };
 }
 
 export interface Purchase {

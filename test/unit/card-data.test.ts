@@ -170,8 +170,8 @@ describe('an innocent text is let through', () => {
 });
 
 test('a body full of combining marks is looked through at once', () => {
-  const marks = `4${'\u0316\u0301'.repeat(16_000)}242 4242 4242 4242`;
+  const marks = `4${'\u0316\u0301'.repeat(64_000)}242 4242 4242 4242`;
   const began = performance.now();
   expect(containsCardNumber(marks)).toBe(true);
-  expect(performance.now() - began).toBeLessThan(150);
+  expect(performance.now() - began).toBeLessThan(1_000);
 });

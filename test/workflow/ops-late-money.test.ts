@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { unmatchedPaymentWorkflowId } from '../../contracts/unmatched-payment.js';
 import type { Caller, Checkout } from '../support/world/caller.js';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { payLate } from '../support/world/late-money.js';
+import { reconcile, told } from '../support/world/reconcile.js';
 import { runScript } from '../support/system.js';
 import { until } from '../support/world/until.js';
 import type { World } from '../support/world/world.js';
@@ -96,6 +98,38 @@ test('the tenant hears that a person gave the money back, though the run that te
   expect(told).toContain('needs_attention');
   // What a person gives back carries no mark, by which the check after each test would know it.
   caller.checkouts.delete(id);
+});
+
+test('what a person gave back is looked into again when the bank returns it', async ({
+  newCaller,
+  world,
+}) => {
+  const caller = newCaller({ tenant: 'brisk' });
+  const id = await caller.begin({}, { rails: ['paymentLink'] });
+  await caller.reach(id, 'expired');
+  await world.standIns.fault({ route: 'POST /v1/refunds', kind: 'status', status: 400 });
+  await payLate(world, id);
+  await caller.reach(id, late('needs_attention'));
+  const chargeOf = async () => {
+    const { charges } = await world.standIns.ledger();
+    return charges.find(({ metadata }) => metadata['vc_checkout'] === id);
+  };
+  const byHand = await world.stripe.refunds.create({
+    payment_intent: (await chargeOf())?.payment_intent ?? '',
+  });
+  await ops(caller, 'POST', `/${id}/retry-now`, {});
+  await caller.reach(id, late('refunded'));
+  // All of it is older than what the pass looks at.
+  await sleep(2_000);
+  const sinceMs = Date.now();
+  // Nothing of it bears our mark, so no webhook of it is ours.
+  expect(await world.standIns.failRefund(byHand.id)).toBe(true);
+  expect((await chargeOf())?.amount_refunded).toBe(0);
+  const found = await reconcile(world, 'brisk', { sinceMs });
+  expect(told(found, id)).toEqual(['payment_unmatched repaired']);
+  await until('the money to go back', async () => (await chargeOf())?.amount_refunded === 4_900);
+  await caller.reach(id, late('refunded'));
+  expect(told(await reconcile(world, 'brisk', { sinceMs }), id)).toEqual([]);
 });
 
 test('the command does the same, though the run that knew was terminated', async ({ newCaller, world }) => {

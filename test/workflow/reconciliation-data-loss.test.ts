@@ -2,6 +2,7 @@ import { expect, inject } from 'vitest';
 import { Caller } from '../support/world/caller.js';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { replayAll } from '../support/world/invariants.js';
+import { payLate } from '../support/world/late-money.js';
 import { reconcile, told } from '../support/world/reconcile.js';
 import { RefundDesk } from '../support/world/refund-desk.js';
 import { until } from '../support/world/until.js';
@@ -81,6 +82,11 @@ test('a Temporal that lost everything learns from Stripe what was paid, given ba
 
   // Nothing of the old system works from here on.
   await Promise.all([...lost.workers].map((worker) => worker.stop()));
+  // A second payment that a person gives back by hand is newer than the payment, and was not what it was paid with.
+  await payLate(lost, page);
+  const { id: copy } = await lost.standIns.session(page);
+  const { payment_intent: second_payment } = await lost.stripe.checkout.sessions.retrieve(copy);
+  await lost.stripe.refunds.create({ payment_intent: String(second_payment) });
   // Stripe is told that the webhook arrived; the run that it was for is lost, and its payment carries no mark.
   await lost.standIns.approve(approved, { grants: 'payment', bare: true });
   const workflowBundle = inject('workflowBundle');
@@ -146,6 +152,13 @@ test('a Temporal that lost everything learns from Stripe what was paid, given ba
     expect(await customers.heardOf.quote()).toMatchObject({
       status: 409,
       body: { code: 'already_paid', checkout_id: debits.globex.underWay },
+    });
+
+    // Money that comes after all that is no longer taken for what the lost attempt was paid with.
+    await payLate(world, canceled);
+    await until('the late money to go back', async () => {
+      const { body } = await customers.twice.get(canceled);
+      return body.late_payment?.state === 'refunded';
     });
 
     const afterwards = new RefundDesk(customers.onPage);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { reconcile, told } from '../support/world/reconcile.js';
@@ -29,6 +30,26 @@ async function expectGivenBack(desk: RefundDesk, refund: Refund): Promise<void> 
   await desk.refundedShown(refund.checkout_id, refund.amount);
   expect(await pass(desk, refund)).toEqual([]);
 }
+
+test('what somebody gave back in the dashboard is captured again when the bank returns it', async ({
+  customer,
+  world,
+}) => {
+  const desk = new RefundDesk(customer);
+  const checkoutId = await desk.paid();
+  const { charges } = await world.standIns.ledger();
+  const payment =
+    charges.find(({ metadata }) => metadata['vc_checkout'] === checkoutId)?.payment_intent ?? '';
+  const byHand = await world.stripe.refunds.create({ payment_intent: payment, amount: 700 });
+  await desk.refundedShown(checkoutId, 700);
+  // All of it is older than what the pass looks at.
+  await sleep(2_000);
+  const sinceMs = Date.now();
+  expect(await world.standIns.failRefund(byHand.id)).toBe(true);
+  expect(told(await reconcile(world, 'acme', { sinceMs }), checkoutId)).toEqual(['refunded_sum repaired']);
+  await desk.refundedShown(checkoutId, 0);
+  expect(told(await reconcile(world, 'acme', { sinceMs }), checkoutId)).toEqual([]);
+});
 
 describe('a refund whose run somebody terminated', () => {
   test('while it waited for a person waits again, and nothing leaves without a decision', async ({

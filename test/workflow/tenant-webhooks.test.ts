@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { ApplicationFailure } from '@temporalio/common';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { describe, expect } from 'vitest';
+import { type CheckoutMemo, checkoutWorkflowId, checkoutWorkflowType } from '../../contracts/checkout.js';
+import { tenantIdAttribute } from '../../contracts/search-attributes.js';
 import {
   type WebhookDeliveryInput,
   type WebhookDeliveryResult,
@@ -13,6 +15,7 @@ import {
 } from '../../contracts/tenant-event.js';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { decidedEvents } from '../support/world/history-events.js';
+import { reconcile } from '../support/world/reconcile.js';
 import { RefundDesk, refundTenant } from '../support/world/refund-desk.js';
 import type { Received } from '../support/world/stand-ins.js';
 import { tenants } from '../support/world/tenants.js';
@@ -134,6 +137,32 @@ describe("the tenant's own system", () => {
     const webhooks = await Promise.all(ids.map((id) => received(world, id, 'checkout.paid', 30_000)));
     expect(webhooks.every(({ verified }) => verified)).toBe(true);
     expect(new Set(webhooks.map(({ id }) => id)).size).toBe(50);
+  });
+
+  test('is told of an end that its run was stopped right after', async ({ newCaller, world }) => {
+    const caller = newCaller();
+    const model = await caller.begin();
+    await world.standIns.approve(model);
+    await caller.reach(model, 'paid');
+    const { memo } = await world.handleOf('acme', model).describe();
+    const { checkout, state } = memo as unknown as CheckoutMemo;
+    const checkoutId = `${model.slice(0, -1)}7`;
+    const stopped = await world.client.workflow.start(checkoutWorkflowType, {
+      workflowId: checkoutWorkflowId('acme', checkoutId),
+      taskQueue: 'nobody',
+      memo: { checkout: { ...checkout, checkoutId }, state },
+      typedSearchAttributes: [{ key: tenantIdAttribute, value: 'acme' }],
+    });
+    await stopped.terminate('by mistake');
+    await until('the pass to see it', async () => {
+      const { examined } = await reconcile(world, 'acme', { sinceMs: Date.now() - 60_000 });
+      return (examined.checkouts_stopped ?? 0) > 0;
+    });
+    expect((await received(world, checkoutId, 'checkout.paid')).payload.data).toMatchObject({
+      checkout_id: checkoutId,
+      state: 'paid',
+      version: state.version,
+    });
   });
 
   test('costs a checkout one event of its history', async ({ newCaller, world }) => {

@@ -99,8 +99,14 @@ async function awaitPerson(run: UnmatchedRun, event: PaymentEvent, waiting: Wait
     await awaitPaymentEvent(waiting, lingering(deadlineAt));
     if (!patched('attention-reads-again')) continue;
     const again = await examine(run, event, waiting);
-    if (again && isGivenBack(again)) return note(run, again, { status: 'refunded' });
+    if (again && isGivenBack(again)) return noteGivenBack(run, event, again);
   }
+}
+
+/** Somebody has given it back by hand. Nobody watches that: if the bank returns it, it is looked into again. */
+function noteGivenBack(run: UnmatchedRun, event: PaymentEvent, examined: LatePaymentExamination): void {
+  note(run, examined, { status: 'refunded' });
+  run.letGo(event, examined.paymentIntent);
 }
 
 /** The payment behind the event; undefined when there is none of ours. Asked until Stripe answers. */
@@ -254,8 +260,9 @@ async function giveLatePaymentBack(
   const inHand = refundInHand(run, examined, because, waiting);
   const noted = (what: Pick<LatePayment, 'status'> & Partial<LatePayment>) =>
     note(run, examined, { because, ...what });
-  // The run before this one may have made it, and the bank may have returned it.
-  const made = run.takenOver(examined.paymentIntent) && (await lookUp(inHand));
+  // The run before this one, or this one before somebody gave it back by hand, may have made it, and the bank may have returned it.
+  const before = run.takenOver(examined.paymentIntent) ?? run.returned(examined.paymentIntent);
+  const made = before && (await lookUp(inHand));
   if (made) return followRefund(run, event, examined, inHand, made);
   noted({ status: 'refunding' });
   const tell = () => tellCaller(run, examined, 'refund', because === 'second_payment');
@@ -290,7 +297,7 @@ async function wasGivenBack(
   const inHand = refundInHand(run, examined, earlier?.because ?? 'policy', waiting);
   const made = await lookUp(inHand);
   if (made) await followRefund(run, event, examined, inHand, made);
-  else if (earlier) note(run, examined, { status: 'refunded' });
+  else if (earlier) noteGivenBack(run, event, examined);
   return made !== undefined || earlier !== undefined;
 }
 
@@ -318,7 +325,7 @@ async function followRefund(
   }
   if (reading.kind !== 'failed') return;
   // Somebody has given it back another way since.
-  if (first.kind === 'failed' && isGivenBack(examined)) return note(run, examined, { status: 'refunded' });
+  if (first.kind === 'failed' && isGivenBack(examined)) return noteGivenBack(run, event, examined);
   note(run, examined, {
     status: 'needs_attention',
     refund,

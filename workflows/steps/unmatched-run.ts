@@ -82,6 +82,13 @@ export class UnmatchedRun {
     return this.input.before?.payments.find((one) => one.paymentIntent === paymentIntent);
   }
 
+  /** What this run has published of a payment that is not with us any more. */
+  returned(paymentIntent: string): LatePayment | undefined {
+    return this.state.payments.find(
+      (one) => one.paymentIntent === paymentIntent && one.status === 'refunded',
+    );
+  }
+
   /** So far nothing came of it that this run has to see to: the next news of it are looked into again. */
   letGo(event: PaymentEvent, paymentIntent?: string): void {
     // A run that dropped such news before there was this way on keeps to the commands of its history.

@@ -100,6 +100,7 @@ export function attemptPayment(world: StripeWorld, record: IntentRecord, outcome
   const intent = record.object;
   if (outcome === 'processing') {
     intent.status = 'processing';
+    record.debit = true;
     intent.last_payment_error = null;
     world.emit(record.account, 'payment_intent.processing', intent);
     return;

@@ -79,7 +79,7 @@ function createRefund(world: StripeWorld, call: StripeCall): object {
     payment_intent: typeof charge.payment_intent === 'string' ? charge.payment_intent : null,
     payment_method: charge.payment_method,
     reason,
-    status: 'succeeded',
+    status: isOfDebit(world, charge) ? 'pending' : 'succeeded',
     ...absent('customer customer_account receipt_number source_transfer_reversal transfer_reversal'),
   };
   world.state.refunds[refund.id] = { account: call.account, object: refund };
@@ -88,9 +88,12 @@ function createRefund(world: StripeWorld, call: StripeCall): object {
   charge.refunded = charge.amount_refunded === charge.amount_captured;
   world.emit(call.account, 'refund.created', refund);
   world.emit(call.account, 'charge.refunded', charge);
-  world.emit(call.account, 'refund.updated', refund);
+  if (refund.status === 'succeeded') world.emit(call.account, 'refund.updated', refund);
   return expandObject(world, call, refund);
 }
+
+const isOfDebit = (world: StripeWorld, { payment_intent: intent }: Stripe.Charge): boolean =>
+  typeof intent === 'string' && world.state.intents[intent]?.debit === true;
 
 const movementOf = ({ id, payment_intent, amount, currency }: Stripe.Refund, account: string | null) => ({
   source: id,
@@ -98,10 +101,20 @@ const movementOf = ({ id, payment_intent, amount, currency }: Stripe.Refund, acc
   ...{ account, amount, currency },
 });
 
+/** The bank's later answer to a refund that is under way. */
+export function settleRefund(world: StripeWorld, record: Owned<Stripe.Refund>, outcome: string): void {
+  const refund = record.object;
+  if (refund.status !== 'pending')
+    throw wrongState('refund_not_pending', `This refund is ${refund.status ?? 'gone'}.`);
+  if (outcome !== 'succeeded') return failRefund(world, record);
+  refund.status = 'succeeded';
+  world.emit(record.account, 'refund.updated', refund);
+}
+
 /** The bank returns a refund, possibly days later: the money is ours again. */
 export function failRefund(world: StripeWorld, record: Owned<Stripe.Refund>): void {
   const refund = record.object;
-  if (refund.status !== 'succeeded')
+  if (refund.status !== 'succeeded' && refund.status !== 'pending')
     throw wrongState('refund_not_failable', `This refund is ${refund.status ?? 'gone'}.`);
   refund.status = 'failed';
   refund.failure_reason = 'lost_or_stolen_card';

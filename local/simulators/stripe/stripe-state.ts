@@ -10,6 +10,8 @@ export interface Owned<T> {
 export interface IntentRecord extends Owned<Stripe.PaymentIntent> {
   /** The Checkout Session that owns the intent; such an intent cannot be confirmed or canceled directly. */
   session: string | null;
+  /** Paid by a bank debit: what is given back of it is under way for days, too. */
+  debit?: true;
 }
 
 export interface SessionRecord extends Owned<Stripe.Checkout.Session> {

@@ -44,6 +44,8 @@ export class WorkflowRun {
   readonly start: RunStart;
   readonly startedAt: number;
   status: RunStatus = 'RUNNING';
+  /** Epoch ms; never while it is open. */
+  closedAt = Infinity;
   /** Events a real history would have by now. */
   events = 1;
   memo: Record<string, Payload>;
@@ -65,6 +67,8 @@ export class WorkflowRun {
   #jobs: Job[] = [];
   #waking = false;
   #open: OpenTask | undefined;
+  /** Accepted by a run that was reset, and brought again to this one. */
+  readonly #readmitted: NonNullable<Job['doUpdate']>[] = [];
   /** Of local activities, which the workflow has not been told yet. */
   #answers: Job[] = [];
   #loaded: LoadedWorkflow | undefined;
@@ -431,6 +435,7 @@ export class WorkflowRun {
 
   async #close(status: RunStatus): Promise<void> {
     this.status = status;
+    this.closedAt = this.#env.time.now;
     this.events++;
     for (const { event } of this.#timers.values()) this.#env.time.cancel(event);
     for (const task of this.#activities.values()) task.abandon();
@@ -498,12 +503,19 @@ export class WorkflowRun {
       .slice(turns)
       .flatMap(({ jobs }) => jobs)) {
       if (signal) this.signal(signal.signalName ?? '', signal.input ?? []);
-      if (!update) continue;
-      this.updates.admit(update.id ?? '');
-      this.queue({ doUpdate: { ...update, runValidator: true } });
+      if (update) this.#readmit(update);
     }
+    // Those that the run before was to take again and has not taken, or has turned down.
+    const known = new Set(base.log.flatMap(({ jobs }) => jobs.map(({ doUpdate }) => doUpdate?.id)));
+    for (const update of base.#readmitted) if (!known.has(update.id)) this.#readmit(update);
     // Those of a task that nobody completed, too.
     for (const { name, input } of base.signals.slice(signalsIn(base.log))) this.signal(name, input);
+  }
+
+  #readmit(update: NonNullable<Job['doUpdate']>): void {
+    this.#readmitted.push(update);
+    this.updates.admit(update.id ?? '');
+    this.queue({ doUpdate: { ...update, runValidator: true } });
   }
 }
 

@@ -97,6 +97,11 @@ export class StandIns {
     return this.#do(`/charges/${charge}/dispute`);
   }
 
+  /** The bank's answer to a refund that is under way. False when it is not. */
+  settleRefund(id: string, outcome: 'succeeded' | 'failed'): Promise<boolean> {
+    return this.#do(`/refunds/${id}/settle`, { outcome });
+  }
+
   /** The bank returns a refund. False when it cannot. */
   failRefund(id: string): Promise<boolean> {
     return this.#do(`/refunds/${id}/fail`);
