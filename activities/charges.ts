@@ -1,5 +1,4 @@
 import Stripe from 'stripe';
-import { isLateRefundId } from '../contracts/unmatched-payment.js';
 import type { PaymentFact } from '../domain/payment-fact.js';
 import { paymentIntentFact, refusalOf } from '../providers/stripe/payment-facts.js';
 import { paymentPageFact } from '../providers/stripe/payment-page.js';
@@ -35,17 +34,19 @@ export async function readOwnPayment(
   return intent;
 }
 
-/** The refunds of a payment that were made because it came late, whatever became of them. */
-export async function lateRefundsOf(
-  dependencies: ActivityDependencies,
-  ref: ChargeRef,
-): Promise<Stripe.Refund[]> {
+/** A refund at Stripe, with our id if it is one of ours. */
+export interface MarkedRefund {
+  refund: Stripe.Refund;
+  refundId: string | undefined;
+}
+
+/** The refunds of a payment, whatever became of them. */
+export async function refundsOf(dependencies: ActivityDependencies, ref: ChargeRef): Promise<MarkedRefund[]> {
+  const { stripe, ownership } = dependencies;
   const options = onAccount(dependencies, ref);
-  const refunds: Stripe.Refund[] = [];
-  const all = dependencies.stripe.refunds.list({ payment_intent: ref.paymentIntent, limit: 100 }, options);
-  for await (const refund of all) {
-    if (isLateRefundId(dependencies.ownership.read(refund.metadata)?.refundId ?? '')) refunds.push(refund);
-  }
+  const refunds: MarkedRefund[] = [];
+  for await (const refund of stripe.refunds.list({ payment_intent: ref.paymentIntent, limit: 100 }, options))
+    refunds.push({ refund, refundId: ownership.read(refund.metadata)?.refundId });
   return refunds;
 }
 

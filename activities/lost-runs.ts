@@ -5,12 +5,13 @@ import { type CheckoutInput, checkoutWorkflowType, lostAttempt, restoredBy } fro
 import { checkoutStart } from '../contracts/checkout-start.js';
 import { type RefundInput, refundWorkflowType } from '../contracts/refund.js';
 import { refundStart } from '../contracts/refund-start.js';
+import { isLateRefundId } from '../contracts/unmatched-payment.js';
 import { isWalletUnanswered } from '../domain/reconcile.js';
 import type { RefundReason } from '../domain/refund-policy.js';
 import { madeState } from '../domain/refund-state.js';
 import { listWalletAnswers } from '../providers/stripe/agent-authorizations.js';
 import { type ActivityDependencies, type CheckoutRef, onAccount, tenantOf } from './accounts.js';
-import { lateRefundsOf, readOwnPayment } from './charges.js';
+import { readOwnPayment, refundsOf } from './charges.js';
 import { readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
 import { withVendorFailures } from './failures.js';
 import { readRefundRun, readStoppedRefund, type RefundRef } from './refund-runs.js';
@@ -149,8 +150,11 @@ export function createLostRunActivities(
   /** Whether a payment was given back because it came late, and stays so. */
   async function wasLate(ref: CheckoutRef, paymentIntent: string | null | undefined): Promise<boolean> {
     if (!paymentIntent) return false;
-    const refunds = await lateRefundsOf(dependencies, { ...ref, paymentIntent });
-    return refunds.some(({ status }) => status !== 'failed' && status !== 'canceled');
+    const refunds = await refundsOf(dependencies, { ...ref, paymentIntent });
+    return refunds.some(
+      ({ refund: { status }, refundId = '' }) =>
+        isLateRefundId(refundId) && status !== 'failed' && status !== 'canceled',
+    );
   }
 
   return {

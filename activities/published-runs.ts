@@ -5,15 +5,20 @@ import { isUnknownRun } from './checkout-runs.js';
 
 interface PublishedRun<Memo> {
   open: boolean;
+  /** Epoch ms. */
+  startedAt: number;
   memo: Partial<Memo>;
 }
 
 /** What a run shows, open or closed; undefined when Temporal does not know it. */
 export async function readPublished<Memo>(workflowId: string): Promise<PublishedRun<Memo> | undefined> {
   try {
-    const { status, memo } = await Context.current().client.workflow.getHandle(workflowId).describe();
+    const { status, startTime, memo } = await Context.current()
+      .client.workflow.getHandle(workflowId)
+      .describe();
     return {
       open: status.name === 'RUNNING' || status.name === 'PAUSED',
+      startedAt: startTime.getTime(),
       memo: (memo ?? {}) as Partial<Memo>,
     };
   } catch (error) {
@@ -26,7 +31,9 @@ export async function readPublished<Memo>(workflowId: string): Promise<Published
 export async function readLateRun(
   tenantId: string,
   checkoutId: string,
-): Promise<{ open: boolean; state: LatePaymentState } | undefined> {
+): Promise<{ open: boolean; startedAt: number; state: LatePaymentState } | undefined> {
   const run = await readPublished<UnmatchedPaymentMemo>(unmatchedPaymentWorkflowId(tenantId, checkoutId));
-  return run && { open: run.open, state: run.memo.state ?? { version: 0, payments: [] } };
+  if (!run) return undefined;
+  const { open, startedAt, memo } = run;
+  return { open, startedAt, state: memo.state ?? { version: 0, payments: [] } };
 }

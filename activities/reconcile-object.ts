@@ -23,8 +23,8 @@ import { isOfPayment } from '../domain/refund-book.js';
 import type { Owner } from '../providers/stripe/ownership.js';
 import { retrieveAgentAuthorization } from '../providers/stripe/agent-authorizations.js';
 import { type ActivityDependencies, onAccount } from './accounts.js';
-import { type CheckoutRunReading, readCheckoutRun, readTold } from './checkout-runs.js';
-import { lateRefundsOf } from './charges.js';
+import { type CheckoutRunReading, readCheckoutRecord, readCheckoutRun, readTold } from './checkout-runs.js';
+import { type MarkedRefund, refundsOf } from './charges.js';
 import type { Pace } from './pacer.js';
 import { readLateRun } from './published-runs.js';
 import { readRefundRun, type RefundRunReading } from './refund-runs.js';
@@ -70,16 +70,18 @@ export class ObjectReconciler {
     return owner?.tenantId === this.#tenantId ? owner : undefined;
   }
 
-  async paymentById(id: string): Promise<Difference | undefined> {
+  /** `lastly`: what was paid besides has been looked at. */
+  async paymentById(id: string, lastly = false): Promise<Difference | undefined> {
     await this.#pace();
     const { stripe } = this.#dependencies;
     return this.payment(
       await stripe.paymentIntents.retrieve(id, { expand: ['latest_charge'] }, this.#account()),
+      lastly,
     );
   }
 
   /** `intent`: with its charge. */
-  async payment(intent: Stripe.PaymentIntent): Promise<Difference | undefined> {
+  async payment(intent: Stripe.PaymentIntent, lastly = false): Promise<Difference | undefined> {
     const owner = this.ownerOf(intent.metadata);
     const status = paymentStatus(intent);
     if (!owner || status === 'dead') return undefined;
@@ -92,13 +94,16 @@ export class ObjectReconciler {
     const run = runFacts(found);
     const unmatched = run.run === 'ended' && run.paidBy !== intent.id;
     const late = unmatched ? await readLateRun(this.#tenantId, owner.checkoutId) : undefined;
-    const lateRefunds = run.run === 'gone' && refunded ? await this.#lateRefundsOf(owner, intent.id) : [];
+    const refunds = run.run === 'gone' && refunded ? await this.#refundsOf(owner, intent.id) : [];
+    // What a person has given back as a whole may have been paid beside what its checkout was paid with: that goes first.
+    if (refunds.length > 0 && !lastly && refunds.every(({ refundId }) => refundId === undefined))
+      return undefined;
     const beside = run.run === 'open' && run.status === 'processing' && run.paymentIntent !== intent.id;
     const verdict = judgePayment({
       paymentIntent: intent.id,
       payment: status,
       refunded: status === 'paid' && refunded,
-      refundedAsLate: lateRefunds.length > 0,
+      refundedAsLate: refunds.some(({ refundId = '' }) => isLateRefundId(refundId)),
       told: beside && (await this.#wasTold(owner, intent)),
       run,
       late: lateFacts(late, intent.id),
@@ -229,17 +234,23 @@ export class ObjectReconciler {
     const paidBy = run.run === 'ended' ? run.paidBy : undefined;
     if (intent.id !== (paidBy ?? honouredPayment(late?.state)?.paymentIntent)) {
       // It came late, and was given back by hand: what the bank returns of it is with us again.
-      return refundId === undefined ? this.paymentById(intent.id) : undefined;
+      return refundId === undefined ? this.paymentById(intent.id, true) : undefined;
     }
     return this.#ledger(owner, found, intent.id, charge);
+  }
+
+  /** Tells the tenant's own system of the end of a run that was stopped after it, and perhaps before it could do so itself. */
+  async announceEnd(checkoutId: string): Promise<void> {
+    const ref = { tenantId: this.#tenantId, checkoutId };
+    const found = await readCheckoutRun(ref);
+    if (found.run !== 'ended' || !(await readCheckoutRecord(ref))?.input.announce) return;
+    await this.#late.announceEnd(ref, found);
   }
 
   /** A checkout's run that was stopped. */
   async stoppedCheckout(checkoutId: string): Promise<Difference | undefined> {
     const owner = { tenantId: this.#tenantId, checkoutId };
     const found = await readCheckoutRun(owner);
-    // Stopped after it had come to its end, and before it could say so.
-    if (found.run === 'ended') await this.#late.announceEnd(owner, found);
     if (found.run !== 'broken') return undefined;
     const object = { type: 'run', id: checkoutWorkflowId(this.#tenantId, checkoutId) } as const;
     const status = found.state.status;
@@ -293,9 +304,9 @@ export class ObjectReconciler {
     return told.some(({ kind, objectId }) => objectId === id && kind === paymentNews(status));
   }
 
-  async #lateRefundsOf(owner: Owner, paymentIntent: string): Promise<Stripe.Refund[]> {
+  async #refundsOf(owner: Owner, paymentIntent: string): Promise<MarkedRefund[]> {
     await this.#pace();
-    return lateRefundsOf(this.#dependencies, { ...owner, paymentIntent });
+    return refundsOf(this.#dependencies, { ...owner, paymentIntent });
   }
 
   async #repair(owner: Owner, object: SeenObject, verdict: Verdict): Promise<Difference> {

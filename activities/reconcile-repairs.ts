@@ -88,11 +88,12 @@ export class Repairs {
         return (await this.#late.restoreCheckout({ ...ref, ...paymentIntent })).restored;
       }
       case 'report_late_payment': {
-        const news = event(ofPayment, type === 'refund' ? paymentOfLateRefund(refundId) : id);
+        const { open, state } = (await readLateRun(tenantId, checkoutId)) ?? {};
+        const seen = event(ofPayment, type === 'refund' ? paymentOfLateRefund(refundId) : id);
+        // What it was before, and is again, is news.
+        const news = { ...seen, id: `${seen.id}:${state?.version ?? 0}` };
         const run = unmatchedPaymentWorkflowId(tenantId, checkoutId);
-        const isOpen = (await readLateRun(tenantId, checkoutId))?.open ?? false;
-        if (!isOpen || !(await wasTold(run, news)))
-          await this.#late.reportLatePayment({ ...ref, event: news });
+        if (!open || !(await wasTold(run, news))) await this.#late.reportLatePayment({ ...ref, event: news });
         return true;
       }
       case 'cancel_payment': {

@@ -32,6 +32,7 @@ export class RunReconciler {
   async look(source: ReconciliationSource, id: string, graceMs: number): Promise<Difference | undefined> {
     switch (source) {
       case 'checkouts_stopped':
+        await this.#objects.announceEnd(id);
         return this.#objects.stoppedCheckout(id);
       case 'checkouts_open':
         return this.#openCheckout(id, graceMs);

@@ -46,14 +46,21 @@ export function chargeOf({ latest_charge: latest }: Stripe.PaymentIntent): Strip
 
 /** Of one payment, what the run for late payments says. */
 export function lateFacts(
-  late: { open: boolean; state: LatePaymentState } | undefined,
+  late: { open: boolean; startedAt: number; state: LatePaymentState } | undefined,
   paymentIntent: string,
 ): NonNullable<PaymentFacts['late']> | undefined {
   if (!late) return undefined;
   const known = late.state.payments.find((one) => one.paymentIntent === paymentIntent);
   if (!known) return { open: late.open };
-  const { status, at } = known;
-  return { open: late.open, status, ...(Date.now() - at >= submittingMs && { stuck: true }) };
+  const { status, refund } = known;
+  // A run that was started again has only begun.
+  const age = Date.now() - Math.max(known.at, late.startedAt);
+  return {
+    open: late.open,
+    status,
+    ...(age >= submittingMs && { stuck: true }),
+    ...(refund !== undefined && { ownRefund: true }),
+  };
 }
 
 /** A checkout id that is part of `checkout/<tenant>/<id>` or of another run's id. */

@@ -147,13 +147,7 @@ export function createReconciliationActivities(dependencies: ActivityDependencie
         const ours = list.data.filter(
           (one) => old(chargeOf(one)?.created ?? one.created) && objects.ownerOf(one.metadata),
         );
-        // What is left of a purchase's payments was paid for it, before what somebody has given back.
-        const isLeft = (one: Stripe.PaymentIntent) => {
-          const charge = chargeOf(one);
-          return charge === undefined || charge.amount_refunded < charge.amount_captured;
-        };
-        const inOrder = [...ours.filter(isLeft), ...ours.filter((one) => !isLeft(one))];
-        const walk = await walked(list, inOrder, (one) => objects.payment(one));
+        const walk = await walked(list, ours, (one) => objects.payment(one));
         return objects.sawRestored ? { ...walk, restored: true } : walk;
       }
       case 'attempts': {

@@ -87,6 +87,8 @@ export interface LatePayment extends Money {
   because?: LateRefundReason;
   /** Stripe's id of the refund. */
   refund?: string;
+  /** What had become of it before, oldest first. */
+  before?: readonly LatePaymentStatus[];
   /** For ops: why a person must look. */
   attention?: string;
   /** When this became so, epoch ms. */
@@ -105,7 +107,10 @@ export function withLatePayment(state: LatePaymentState, payment: LatePayment): 
   const before = state.payments.find(({ paymentIntent }) => paymentIntent === payment.paymentIntent);
   if (before?.status === payment.status && before.refund === payment.refund) return state;
   const others = state.payments.filter((one) => one !== before);
-  return { version: state.version + 1, payments: [...others, payment] };
+  const earlier =
+    before && before.status !== payment.status ? [...(before.before ?? []), before.status] : before?.before;
+  const now = earlier ? { ...payment, before: earlier } : payment;
+  return { version: state.version + 1, payments: [...others, now] };
 }
 
 /** What ops find the run by: a payment that waits for a person is never hidden by another one. */

@@ -72,6 +72,8 @@ export interface PaymentFacts {
         status?: LatePaymentStatus;
         /** It has been so for longer than Stripe takes to make a refund. */
         stuck?: boolean;
+        /** It was given back by a refund of our own. */
+        ownRefund?: boolean;
       }
     | undefined;
 }
@@ -124,8 +126,8 @@ function judgeUnmatched({ payment, refunded, late }: PaymentFacts): Verdict | un
     case 'honoured':
       return undefined;
     case 'refunded':
-      // The bank has returned it, or what somebody gave back by hand.
-      return refunded ? undefined : report;
+      // What somebody gave back by hand the bank has returned; refunds of our own are compared by themselves.
+      return refunded || (late?.open && late.ownRefund) ? undefined : report;
     case 'needs_attention':
       // Somebody has given it back in the dashboard: its run looks again.
       return { kind: 'late_payment_needs_attention', repair: refunded ? 'report_late_payment' : 'none' };

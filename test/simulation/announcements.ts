@@ -11,6 +11,8 @@ interface Told {
 export class Announcements {
   readonly #book: Book;
   readonly #told = new Set<string>();
+  /** The unpaid end that was told last of each checkout. */
+  readonly #unpaidEnds = new Map<string, string>();
 
   constructor(book: Book) {
     this.#book = book;
@@ -24,9 +26,19 @@ export class Announcements {
     if (type === 'checkout.paid' && this.#book.captured(id) === 0)
       throw new Violation('I4', `the tenant was told that ${id} is paid, and nothing was captured`);
     const unpaid = ['checkout.declined', 'checkout.expired', 'checkout.canceled', 'checkout.failed'];
-    if (unpaid.includes(type) && tookMoney(id))
+    if (!unpaid.includes(type)) return type;
+    if (tookMoney(id))
       throw new Violation('I4', `the tenant was told ${type} of ${id}, which has taken money`);
+    const before = this.#unpaidEnds.get(id) ?? type;
+    if (before !== type)
+      throw new Violation('I4', `the tenant was told ${before} of ${id}, and then ${type}`);
+    this.#unpaidEnds.set(id, type);
     return type;
+  }
+
+  /** Somebody begins it once more, or sends it back: it may end another way. */
+  beginsAnew(checkoutId: string): void {
+    this.#unpaidEnds.delete(checkoutId);
   }
 
   /** At rest: how the checkout ended was told, and that its late money went back. */

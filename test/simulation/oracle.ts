@@ -81,6 +81,7 @@ export class Oracle {
   confirmed(checkoutId: string, purchase: number, amount: number): void {
     const known = this.#checkouts.get(checkoutId) ?? { purchase, confirmed: new Set() };
     known.confirmed.add(amount);
+    this.#announcements.beginsAnew(checkoutId);
     this.#checkouts.set(checkoutId, known);
     const begun = this.#lightSince(purchase) === Infinity ? this.#begunInTheDark : this.#begunInTheLight;
     begun.add(checkoutId);
@@ -158,6 +159,7 @@ export class Oracle {
 
   /** Ops set its run back: what it opened since then it may open again, or go another way. */
   reset(checkoutId: string): void {
+    this.#announcements.beginsAnew(checkoutId);
     const open = this.#book.live(checkoutId).length + (this.#leaves(checkoutId) ? 1 : 0);
     this.#resets.set(checkoutId, (this.#resets.get(checkoutId) ?? 0) + open);
   }

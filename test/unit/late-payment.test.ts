@@ -9,6 +9,8 @@ import {
   withLatePayment,
 } from '../../domain/late-payment.js';
 
+import { latePaymentEvent } from '../../domain/tenant-event.js';
+
 type Payment = LatePaymentFacts['payment'];
 type Run = LatePaymentFacts['checkout'];
 
@@ -122,6 +124,23 @@ describe('what is published of late payments', () => {
     expect(withLatePayment(first, payment({ at: 1 }))).toBe(first);
     const second = withLatePayment(first, payment({ status: 'refunded', refund: 're_1' }));
     expect(second).toMatchObject({ version: 2, payments: [{ status: 'refunded' }] });
+  });
+
+  test('is told again when it becomes again what it was, under another id', () => {
+    const statuses = ['refunding', 'needs_attention', 'refunded', 'needs_attention'] as const;
+    let state = none;
+    const ids = statuses.map((status) => {
+      state = withLatePayment(state, payment({ status }));
+      const [now] = state.payments;
+      return now && latePaymentEvent({ checkoutId: 'co_1', livemode: false }, now).eventId;
+    });
+    expect(state.payments[0]?.before).toEqual(['refunding', 'needs_attention', 'refunded']);
+    expect(ids).toEqual([
+      'co_1-pi_1-refunding.checkout.late_payment',
+      'co_1-pi_1-needs_attention.checkout.late_payment',
+      'co_1-pi_1-refunded.checkout.late_payment',
+      'co_1-pi_1-needs_attention-2.checkout.late_payment',
+    ]);
   });
 
   test('shows an honoured payment before any other, else the newest', () => {

@@ -186,6 +186,13 @@ describe('money that comes after the end', () => {
     );
     expect((await caller.get(id)).body.late_payment).toBeUndefined();
     await world.standIns.settle(id, 'succeeded');
+    // A debit goes back as slowly as it came.
+    await caller.reach(id, late('refunding'));
+    const [refund] = await until('the refund', async () => {
+      const refunds = await refundsOf(world, id);
+      return refunds.length > 0 && refunds;
+    });
+    expect(await world.standIns.settleRefund(refund?.id ?? '', 'succeeded')).toBe(true);
     await caller.reach(id, late('refunded'));
   });
 

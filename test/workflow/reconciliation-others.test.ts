@@ -89,7 +89,7 @@ describe('an account with more than one page of payments', () => {
     const sinceMs = Date.now() - 1_000;
     const id = await paidOnPage(customer);
     await world.handleOf('acme', id).describe();
-    for (let count = 0; count < 230; count++) {
+    for (let count = 0; count < 130; count++) {
       await world.stripe.paymentIntents.create({ amount: 700, currency: 'usd' });
     }
     const seen = (await world.standIns.requests({ route: listPayments })).length;

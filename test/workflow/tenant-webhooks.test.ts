@@ -150,6 +150,7 @@ describe("the tenant's own system", () => {
     const stopped = await world.client.workflow.start(checkoutWorkflowType, {
       workflowId: checkoutWorkflowId('acme', checkoutId),
       taskQueue: 'nobody',
+      args: [{ announce: true }],
       memo: { checkout: { ...checkout, checkoutId }, state },
       typedSearchAttributes: [{ key: tenantIdAttribute, value: 'acme' }],
     });

@@ -106,7 +106,7 @@ async function awaitPerson(run: UnmatchedRun, event: PaymentEvent, waiting: Wait
 /** Somebody has given it back by hand. Nobody watches that: if the bank returns it, it is looked into again. */
 function noteGivenBack(run: UnmatchedRun, event: PaymentEvent, examined: LatePaymentExamination): void {
   note(run, examined, { status: 'refunded' });
-  run.letGo(event, examined.paymentIntent);
+  if (patched('given-back-by-hand-is-let-go')) run.letGo(event, examined.paymentIntent);
 }
 
 /** The payment behind the event; undefined when there is none of ours. Asked until Stripe answers. */
@@ -196,7 +196,7 @@ function publish(
     at: Date.now(),
     ...what,
   };
-  return run.learn(payment) ? payment : undefined;
+  return run.learn(payment);
 }
 
 function announce(

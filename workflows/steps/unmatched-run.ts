@@ -120,15 +120,15 @@ export class UnmatchedRun {
     return inbox;
   }
 
-  /** What became of a payment; it is visible outside at once. False when that is no news. */
-  learn(payment: LatePayment): boolean {
+  /** What became of a payment; it is visible outside at once. Gives it as it is published; undefined when that is no news. */
+  learn(payment: LatePayment): LatePayment | undefined {
     const before = this.state;
     this.state = withLatePayment(before, payment);
-    if (this.state === before) return false;
+    if (this.state === before) return undefined;
     upsertMemo({ state: this.state } satisfies UnmatchedPaymentMemo);
     upsertSearchAttributes([{ key: latePaymentAttribute, value: latePaymentStatus(this.state) }]);
     this.#showDetails();
-    return true;
+    return this.state.payments.at(-1);
   }
 
   #receive(received: unknown): void {
