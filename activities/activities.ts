@@ -8,11 +8,7 @@ import { createMessageActivities } from './messages.js';
 import { createPaymentLinkActivities } from './payment-links.js';
 import { createReconciliationActivities } from './reconciliation.js';
 import { createRefundActivities, type RefundDependencies } from './refunds.js';
-import {
-  createEndAnnouncements,
-  createTenantWebhookActivities,
-  type TenantWebhookDependencies,
-} from './tenant-webhooks.js';
+import { createTenantWebhookActivities, type TenantWebhookDependencies } from './tenant-webhooks.js';
 import { createWalletActivities } from './wallet.js';
 
 /** All activities by the names under which workflows call them. */
@@ -31,11 +27,7 @@ export function createActivities(
     ...late,
     ...lost,
     readReset,
-    ...createReconciliationActivities(dependencies, {
-      ...late,
-      ...lost,
-      ...createEndAnnouncements(dependencies),
-    }),
+    ...createReconciliationActivities(dependencies, { ...late, ...lost }),
     ...createTenantWebhookActivities(dependencies),
   };
 }

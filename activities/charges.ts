@@ -34,8 +34,13 @@ export async function readOwnPayment(
   return intent;
 }
 
+/** The newest charge of a payment that was read with it. */
+export function chargeOf({ latest_charge: latest }: Stripe.PaymentIntent): Stripe.Charge | undefined {
+  return typeof latest === 'object' && latest !== null ? latest : undefined;
+}
+
 /** A refund at Stripe, with our id if it is one of ours. */
-export interface MarkedRefund {
+interface MarkedRefund {
   refund: Stripe.Refund;
   refundId: string | undefined;
 }

@@ -33,12 +33,11 @@ import {
   requireOwn,
   tenantOf,
 } from './accounts.js';
-import { readOwnPayment } from './charges.js';
+import { chargeOf, readOwnPayment } from './charges.js';
 import { readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
 import { withVendorFailures } from './failures.js';
 import { senderOf, textOnce } from './messages.js';
 import { readLateRun } from './published-runs.js';
-import { chargeOf } from './reconciliation-facts.js';
 import { createRefund, type RefundSubmission } from './refunds.js';
 import type { TenantWebhookDependencies } from './tenant-webhooks.js';
 import { adoptPayment } from './wallet.js';
@@ -199,7 +198,7 @@ function paymentFacts(
   };
 }
 
-/** `takenAt`: when the money came, epoch ms. What came after a lost attempt's number was taken is not what it was paid with. */
+/** `takenAt`: when the money came, epoch ms. */
 async function checkoutFacts(ref: CheckoutRef, takenAt: number): Promise<LatePaymentFacts['checkout']> {
   const found = await readCheckoutRun(ref);
   if (found.run === 'gone' || found.run === 'broken') return { run: found.run };

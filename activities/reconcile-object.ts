@@ -16,6 +16,7 @@ import {
   judgePayment,
   judgeRefund,
   judgeRefundRun,
+  type PaymentFacts,
   type Repair,
   type Verdict,
 } from '../domain/reconcile.js';
@@ -23,14 +24,13 @@ import { isOfPayment } from '../domain/refund-book.js';
 import type { Owner } from '../providers/stripe/ownership.js';
 import { retrieveAgentAuthorization } from '../providers/stripe/agent-authorizations.js';
 import { type ActivityDependencies, onAccount } from './accounts.js';
-import { type CheckoutRunReading, readCheckoutRecord, readCheckoutRun, readTold } from './checkout-runs.js';
-import { type MarkedRefund, refundsOf } from './charges.js';
+import { type CheckoutRunReading, readCheckoutRun, readTold } from './checkout-runs.js';
+import { chargeOf, refundsOf } from './charges.js';
 import type { Pace } from './pacer.js';
 import { readLateRun } from './published-runs.js';
 import { readRefundRun, type RefundRunReading } from './refund-runs.js';
 import { type LateRepairs, paymentNews, repairDone, Repairs, type SeenObject } from './reconcile-repairs.js';
 import {
-  chargeOf,
   lateFacts,
   paymentStatus,
   readLedger,
@@ -39,9 +39,6 @@ import {
   runFacts,
 } from './reconciliation-facts.js';
 import { adoptPayment } from './wallet.js';
-
-/** Runs of younger payments are known to Temporal, if they were not lost: no namespace keeps them for less. See docs/going-live. */
-const restorableMs = 30 * 24 * 3_600_000;
 
 /**
  * Looks at one object of a tenant at Stripe, compares it with its run, and does what sets it right. Every function answers
@@ -70,7 +67,7 @@ export class ObjectReconciler {
     return owner?.tenantId === this.#tenantId ? owner : undefined;
   }
 
-  /** `lastly`: what was paid besides has been looked at. */
+  /** `lastly`: whatever else was paid has been looked at. */
   async paymentById(id: string, lastly = false): Promise<Difference | undefined> {
     await this.#pace();
     const { stripe } = this.#dependencies;
@@ -86,24 +83,20 @@ export class ObjectReconciler {
     const status = paymentStatus(intent);
     if (!owner || status === 'dead') return undefined;
     const found = await readCheckoutRun(owner);
-    // Its run may have left Temporal because it was over for so long.
-    if (found.run === 'gone' && Date.now() - intent.created * 1_000 > restorableMs) return undefined;
     this.sawRestored ||= found.run !== 'gone' && isRestored(found.checkout);
     const charge = chargeOf(intent);
     const refunded = charge !== undefined && charge.amount_refunded >= charge.amount_captured;
     const run = runFacts(found);
     const unmatched = run.run === 'ended' && run.paidBy !== intent.id;
     const late = unmatched ? await readLateRun(this.#tenantId, owner.checkoutId) : undefined;
-    const refunds = run.run === 'gone' && refunded ? await this.#refundsOf(owner, intent.id) : [];
-    // What a person has given back as a whole may have been paid beside what its checkout was paid with: that goes first.
-    if (refunds.length > 0 && !lastly && refunds.every(({ refundId }) => refundId === undefined))
-      return undefined;
     const beside = run.run === 'open' && run.status === 'processing' && run.paymentIntent !== intent.id;
     const verdict = judgePayment({
       paymentIntent: intent.id,
       payment: status,
       refunded: status === 'paid' && refunded,
-      refundedAsLate: refunds.some(({ refundId = '' }) => isLateRefundId(refundId)),
+      refundedFor: run.run === 'gone' && refunded ? await this.#refundedFor(owner, intent.id) : undefined,
+      ageMs: Date.now() - intent.created * 1_000,
+      lastly,
       told: beside && (await this.#wasTold(owner, intent)),
       run,
       late: lateFacts(late, intent.id),
@@ -239,14 +232,6 @@ export class ObjectReconciler {
     return this.#ledger(owner, found, intent.id, charge);
   }
 
-  /** Tells the tenant's own system of the end of a run that was stopped after it, and perhaps before it could do so itself. */
-  async announceEnd(checkoutId: string): Promise<void> {
-    const ref = { tenantId: this.#tenantId, checkoutId };
-    const found = await readCheckoutRun(ref);
-    if (found.run !== 'ended' || !(await readCheckoutRecord(ref))?.input.announce) return;
-    await this.#late.announceEnd(ref, found);
-  }
-
   /** A checkout's run that was stopped. */
   async stoppedCheckout(checkoutId: string): Promise<Difference | undefined> {
     const owner = { tenantId: this.#tenantId, checkoutId };
@@ -304,9 +289,12 @@ export class ObjectReconciler {
     return told.some(({ kind, objectId }) => objectId === id && kind === paymentNews(status));
   }
 
-  async #refundsOf(owner: Owner, paymentIntent: string): Promise<MarkedRefund[]> {
+  async #refundedFor(owner: Owner, paymentIntent: string): Promise<PaymentFacts['refundedFor']> {
     await this.#pace();
-    return refundsOf(this.#dependencies, { ...owner, paymentIntent });
+    const refunds = await refundsOf(this.#dependencies, { ...owner, paymentIntent });
+    const ids = refunds.flatMap(({ refundId }) => refundId ?? []);
+    if (ids.some(isLateRefundId)) return 'late';
+    return ids.length > 0 ? 'request' : 'hand';
   }
 
   async #repair(owner: Owner, object: SeenObject, verdict: Verdict): Promise<Difference> {

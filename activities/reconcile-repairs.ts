@@ -20,7 +20,6 @@ import { isUnknownRun, readTold } from './checkout-runs.js';
 import { isStoredFault } from './failures.js';
 import type { createLatePaymentActivities } from './late-payments.js';
 import type { createLostRunActivities } from './lost-runs.js';
-import type { createEndAnnouncements } from './tenant-webhooks.js';
 import type { Pace } from './pacer.js';
 import { readLateRun } from './published-runs.js';
 
@@ -33,8 +32,7 @@ export interface SeenObject {
 
 /** What sets right a checkout that was lost, and money that nobody waits for. */
 export type LateRepairs = Pick<ReturnType<typeof createLatePaymentActivities>, 'reportLatePayment'> &
-  Pick<ReturnType<typeof createLostRunActivities>, 'restoreCheckout' | 'restoreAttempt' | 'restoreRefund'> &
-  ReturnType<typeof createEndAnnouncements>;
+  Pick<ReturnType<typeof createLostRunActivities>, 'restoreCheckout' | 'restoreAttempt' | 'restoreRefund'>;
 
 /** A difference is seen; what is said of it, by what was done. */
 export const repairDone: Record<Repair, string> = {

@@ -2,21 +2,13 @@ import { checkoutWorkflowId } from '../contracts/checkout.js';
 import type { Difference, ReconciliationSource } from '../contracts/reconciliation.js';
 import { refundWorkflowId } from '../contracts/refund.js';
 import { unmatchedPaymentWorkflowId } from '../contracts/unmatched-payment.js';
-import type { DifferenceKind } from '../domain/reconcile.js';
-import type { RefundStatus } from '../domain/refund-state.js';
+import { type DifferenceKind, isCheckoutOverdue, isRefundStuck } from '../domain/reconcile.js';
 import { readCheckoutRun } from './checkout-runs.js';
 import type { ObjectReconciler } from './reconcile-object.js';
 import { readLateRun } from './published-runs.js';
-import { idInWorkflow, submittingMs } from './reconciliation-facts.js';
+import { idInWorkflow } from './reconciliation-facts.js';
 import { readRefundRun } from './refund-runs.js';
-
-const hour = 3_600_000;
-
-/** All rails of a checkout are over by then: each has at most 24 h. */
-export const overdueMs = 72 * hour;
-
-/** Banks have answered a debit, or a refund, by then. */
-const bankMs = 21 * 24 * hour;
+import { announceEnd } from './tenant-webhooks.js';
 
 /** Looks at runs that Temporal lists, for what Stripe's lists do not show. */
 export class RunReconciler {
@@ -32,7 +24,7 @@ export class RunReconciler {
   async look(source: ReconciliationSource, id: string, graceMs: number): Promise<Difference | undefined> {
     switch (source) {
       case 'checkouts_stopped':
-        await this.#objects.announceEnd(id);
+        await announceEnd({ tenantId: this.#tenantId, checkoutId: id });
         return this.#objects.stoppedCheckout(id);
       case 'checkouts_open':
         return this.#openCheckout(id, graceMs);
@@ -69,7 +61,7 @@ export class RunReconciler {
     const age = Date.now() - changedAt;
     if (status === 'needs_attention' && age >= graceMs)
       return person('checkout_needs_attention', object, { checkoutId }, attention ?? status);
-    if (status !== 'needs_attention' && age >= (status === 'processing' ? bankMs : overdueMs))
+    if (isCheckoutOverdue(status, age))
       return person('checkout_overdue', object, { checkoutId }, `${status} since ${iso(changedAt)}`);
     return undefined;
   }
@@ -82,12 +74,7 @@ export class RunReconciler {
     const object = refundWorkflowId(this.#tenantId, refundId);
     // A run that was started again has only begun.
     const age = Date.now() - Math.max(event.at, startedAt);
-    const patience: Partial<Record<RefundStatus, number>> = {
-      needs_attention: graceMs,
-      submitting: submittingMs,
-      submitted: bankMs,
-    };
-    return age >= (patience[status] ?? Infinity)
+    return isRefundStuck(status, age, graceMs)
       ? person('refund_needs_attention', object, { checkoutId, refundId }, failureReason ?? status)
       : undefined;
   }

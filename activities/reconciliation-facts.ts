@@ -37,13 +37,6 @@ export function refundStatus({ status }: Stripe.Refund): RefundAtStripe {
   return status === 'failed' || status === 'canceled' ? 'failed' : 'pending';
 }
 
-/** Stripe has answered a refund by then, or it is away for longer than a run can wait unseen. */
-export const submittingMs = 3_600_000;
-
-export function chargeOf({ latest_charge: latest }: Stripe.PaymentIntent): Stripe.Charge | undefined {
-  return typeof latest === 'object' && latest !== null ? latest : undefined;
-}
-
 /** Of one payment, what the run for late payments says. */
 export function lateFacts(
   late: { open: boolean; startedAt: number; state: LatePaymentState } | undefined,
@@ -54,13 +47,8 @@ export function lateFacts(
   if (!known) return { open: late.open };
   const { status, refund } = known;
   // A run that was started again has only begun.
-  const age = Date.now() - Math.max(known.at, late.startedAt);
-  return {
-    open: late.open,
-    status,
-    ...(age >= submittingMs && { stuck: true }),
-    ...(refund !== undefined && { ownRefund: true }),
-  };
+  const ageMs = Date.now() - Math.max(known.at, late.startedAt);
+  return { open: late.open, status, ageMs, ...(refund !== undefined && { ownRefund: true }) };
 }
 
 /** A checkout id that is part of `checkout/<tenant>/<id>` or of another run's id. */

@@ -6,15 +6,16 @@ import { failureTypes } from '../contracts/failures.js';
 import type { Difference, ReconciliationSource } from '../contracts/reconciliation.js';
 import { refundWorkflowType } from '../contracts/refund.js';
 import { unmatchedPaymentWorkflowType } from '../contracts/unmatched-payment.js';
-import { eventsListedMs } from '../domain/reconcile.js';
+import { eventsListedMs, overdueMs } from '../domain/reconcile.js';
 import { authorizationEvents, listEvents } from '../providers/stripe/agent-authorizations.js';
 import { type ActivityDependencies, onAccount } from './accounts.js';
+import { chargeOf } from './charges.js';
 import { withVendorFailures } from './failures.js';
 import { createPace } from './pacer.js';
 import { ObjectReconciler } from './reconcile-object.js';
 import type { LateRepairs } from './reconcile-repairs.js';
-import { chargeOf, idInWorkflow } from './reconciliation-facts.js';
-import { overdueMs, RunReconciler } from './reconcile-run.js';
+import { idInWorkflow } from './reconciliation-facts.js';
+import { RunReconciler } from './reconcile-run.js';
 
 /** Which page of what is to be compared. Times in ms. */
 export interface ReconciliationPageRequest {
@@ -161,7 +162,7 @@ export function createReconciliationActivities(dependencies: ActivityDependencie
         return { ...walk, examined: ours.length, differences: found.flat() };
       }
       case 'refunds_returned': {
-        // Days after it was made, and by whomever: one made by hand has no run that could be told.
+        // By whomever it was made: a refund by hand has no run that could be told. Banks return one days after it was made.
         const created = since(Math.max(from, Date.now() - eventsListedMs));
         const list = await listEvents(stripe, { ...page, created, types: ['refund.failed'] }, account);
         const returned = list.data

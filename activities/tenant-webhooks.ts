@@ -4,7 +4,6 @@ import {
   ApplicationFailureCategory,
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/common';
-import type { CheckoutMemo } from '../contracts/checkout.js';
 import { failureTypes } from '../contracts/failures.js';
 import {
   type WebhookDeliveryInput,
@@ -19,6 +18,8 @@ import {
   type WebhookSender,
   WebhookUnanswered,
 } from '../providers/tenant-webhooks/sender.js';
+import type { CheckoutRef } from './accounts.js';
+import { readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
 
 export interface TenantWebhookDependencies {
   /** Where the tenant wants its webhooks; undefined when the file does not name it (any more). */
@@ -134,15 +135,13 @@ async function startDelivery(input: WebhookDeliveryInput): Promise<void> {
   }
 }
 
-/** Telling a tenant's own system how a checkout ended whose run was stopped before it could say so. */
-export function createEndAnnouncements({ tenantWebhook }: Pick<TenantWebhookDependencies, 'tenantWebhook'>) {
-  return {
-    async announceEnd({ tenantId }: { tenantId: string }, { checkout, state }: CheckoutMemo): Promise<void> {
-      if (!tenantWebhook(tenantId)) return;
-      const identified = checkoutEvent(checkout, state, state.events.at(-1)?.at ?? Date.now());
-      if (identified) await startDelivery({ v: 1, tenantId, ...identified });
-    },
-  };
+/** Tells the tenant's own system of the end of a run that was stopped after it, and perhaps before it could do so itself. */
+export async function announceEnd(ref: CheckoutRef): Promise<void> {
+  const found = await readCheckoutRun(ref);
+  if (found.run !== 'ended' || !(await readCheckoutRecord(ref))?.input.announce) return;
+  const { checkout, state } = found;
+  const identified = checkoutEvent(checkout, state, state.events.at(-1)?.at ?? Date.now());
+  if (identified) await startDelivery({ v: 1, tenantId: ref.tenantId, ...identified });
 }
 
 /** Telling tenants' own systems what happened. */

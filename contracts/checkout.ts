@@ -49,6 +49,7 @@ export const restoredBy = (paymentIntent: string): string => `${restored}${payme
 /** The request id of one of which only the number is known: its run was lost, and a later attempt was paid, or may be. */
 export const lostAttempt = `${restored}attempt`;
 
+/** Its run was lost, and another one stands in its place. */
 export const isRestored = ({ startedBy }: Pick<CheckoutSummary, 'startedBy'>): boolean =>
   startedBy.startsWith(restored);
 

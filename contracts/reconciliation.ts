@@ -59,7 +59,7 @@ export interface ReconciliationProgress {
   repaired: number;
   reported: number;
   differences: Difference[];
-  /** Runs of payments were lost once. */
+  /** Runs of payments were lost, and are there again: attempts before them may still be missing. */
   restored?: true;
 }
 

@@ -31,7 +31,7 @@ export interface LatePaymentFacts {
         newerAttempt: boolean;
         /** Late money of an earlier attempt at the same purchase was honoured after this one was begun. */
         olderHonoured?: boolean;
-        /** Nothing is known of how it ended: its run was lost. */
+        /** Nothing is known of how it ended: its run was lost, and the money came before its number was taken again. */
         lost?: boolean;
       } & Money);
 }
@@ -87,8 +87,8 @@ export interface LatePayment extends Money {
   because?: LateRefundReason;
   /** Stripe's id of the refund. */
   refund?: string;
-  /** What had become of it before, oldest first. */
-  before?: readonly LatePaymentStatus[];
+  /** What it was before that, oldest first. */
+  earlier?: readonly LatePaymentStatus[];
   /** For ops: why a person must look. */
   attention?: string;
   /** When this became so, epoch ms. */
@@ -107,9 +107,9 @@ export function withLatePayment(state: LatePaymentState, payment: LatePayment): 
   const before = state.payments.find(({ paymentIntent }) => paymentIntent === payment.paymentIntent);
   if (before?.status === payment.status && before.refund === payment.refund) return state;
   const others = state.payments.filter((one) => one !== before);
-  const earlier =
-    before && before.status !== payment.status ? [...(before.before ?? []), before.status] : before?.before;
-  const now = earlier ? { ...payment, before: earlier } : payment;
+  const earlier = [...(before?.earlier ?? [])];
+  if (before && before.status !== payment.status) earlier.push(before.status);
+  const now = earlier.length > 0 ? { ...payment, earlier } : payment;
   return { version: state.version + 1, payments: [...others, now] };
 }
 

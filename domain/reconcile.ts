@@ -60,8 +60,14 @@ export interface PaymentFacts {
   payment: 'paid' | 'processing' | 'live' | 'dead';
   /** All of it is given back. */
   refunded: boolean;
-  /** One of its refunds was made because it came late. */
-  refundedAsLate: boolean;
+  /**
+   * What for, where its run is gone: because it came `late`, at somebody's `request`, or all of it by `hand`, in the dashboard.
+   */
+  refundedFor?: 'late' | 'request' | 'hand' | undefined;
+  /** Since it was begun, ms. */
+  ageMs: number;
+  /** Whatever else was paid has been looked at. */
+  lastly: boolean;
   /** Its run was told of it as it is now. */
   told: boolean;
   run: RunFacts;
@@ -70,8 +76,8 @@ export interface PaymentFacts {
     | {
         open: boolean;
         status?: LatePaymentStatus;
-        /** It has been so for longer than Stripe takes to make a refund. */
-        stuck?: boolean;
+        /** For how long that, ms. */
+        ageMs?: number;
         /** It was given back by a refund of our own. */
         ownRefund?: boolean;
       }
@@ -93,12 +99,21 @@ export function judgePayment(facts: PaymentFacts): Verdict | undefined {
     case 'broken':
       return { kind: 'payment_without_run', repair: 'restore_checkout' };
     case 'gone':
-      // It was given back because it came late: its checkout had ended without it.
-      if (facts.refunded && facts.refundedAsLate) return undefined;
-      return { kind: 'payment_without_run', repair: 'restore_checkout' };
+      return isLost(facts) ? { kind: 'payment_without_run', repair: 'restore_checkout' } : undefined;
     case 'ended':
       return run.paidBy === facts.paymentIntent ? undefined : judgeUnmatched(facts);
   }
+}
+
+/** Runs of younger payments are known to Temporal, if they were not lost: see the retention in docs/going-live. */
+const restorableMs = 30 * 24 * 3_600_000;
+
+/** Whether a payment whose run is gone is what its checkout was paid with. */
+function isLost({ ageMs, refunded, refundedFor, lastly }: PaymentFacts): boolean {
+  if (ageMs > restorableMs) return false;
+  if (!refunded) return true;
+  // Late money had a checkout that ended without it. What was given back by hand may have been paid beside what counts.
+  return refundedFor === 'hand' ? lastly : refundedFor !== 'late';
 }
 
 function isNoticed(
@@ -122,7 +137,9 @@ function judgeUnmatched({ payment, refunded, late }: PaymentFacts): Verdict | un
     case 'refunding':
       if (!late?.open) return report;
       // One that Stripe has may be under way for days, and is compared by itself.
-      return late.stuck && !refunded ? { kind: 'late_payment_needs_attention', repair: 'none' } : undefined;
+      return (late.ageMs ?? 0) >= submittingMs && !refunded
+        ? { kind: 'late_payment_needs_attention', repair: 'none' }
+        : undefined;
     case 'honoured':
       return undefined;
     case 'refunded':
@@ -216,10 +233,34 @@ export function judgeLateRefund(
 }
 
 const minute = 60_000;
+const hour = 60 * minute;
+
+/** All rails of a checkout are over by then: each has at most 24 h. */
+export const overdueMs = 72 * hour;
+
+/** Stripe has taken a refund by then, or it is away for longer than a run can wait unseen. */
+const submittingMs = hour;
+
+/** Banks have answered a debit, or a refund, by then. */
+const bankMs = 21 * 24 * hour;
+
+/** Whether an open checkout has been in its state for longer than that can take, ms. What needs a person is told without that. */
+export function isCheckoutOverdue(status: CheckoutStatus, ageMs: number): boolean {
+  return status !== 'needs_attention' && ageMs >= (status === 'processing' ? bankMs : overdueMs);
+}
+
+/** Whether a person must look at an open refund that has been in its state for so long, ms. */
+export function isRefundStuck(status: RefundStatus, ageMs: number, graceMs: number): boolean {
+  const patience: Partial<Record<RefundStatus, number>> = {
+    needs_attention: graceMs,
+    submitting: submittingMs,
+    submitted: bankMs,
+  };
+  return ageMs >= (patience[status] ?? Infinity);
+}
 
 /** Windows overlap: Stripe's clock is not ours, and objects appear in lists a moment after their webhooks. */
 export const overlapMs = 10 * minute;
-const hour = 60 * minute;
 /** Where nothing is known of an earlier reconciliation. */
 const firstWindowMs = 24 * hour;
 /** Stripe lists events for 30 days. Source: docs.stripe.com/api/events/list. */

@@ -62,10 +62,10 @@ export function checkoutEvent(
 /** What is told of money that came for a checkout after its end: once for each thing that becomes of it. */
 export function latePaymentEvent(
   checkout: { checkoutId: string; livemode: boolean },
-  { paymentIntent, amount, currency, status, because, at, before = [] }: LatePayment,
+  { paymentIntent, amount, currency, status, because, at, earlier = [] }: LatePayment,
 ): IdentifiedEvent {
   const type = 'checkout.late_payment';
-  const times = before.filter((one) => one === status).length + 1;
+  const times = earlier.filter((one) => one === status).length + 1;
   return {
     eventId: `${checkout.checkoutId}-${paymentIntent}-${status}${times > 1 ? `-${times}` : ''}.${type}`,
     event: {

@@ -106,7 +106,7 @@ export class Callers {
     });
   }
 
-  /** A refund of a bank debit is under way as long as that was, or for an hour. */
+  /** A refund of a bank debit is under way as long as that was, and an hour at most. */
   #bankReturns({ id, charge }: Stripe.Refund): void {
     const { scenario, standIns } = this.#world;
     const { amount } =

@@ -9,6 +9,7 @@ import { acknowledgedMoney, broughtOnce, nothingLost } from './acknowledged.js';
 import { audit, foreignUntouched, linksPerNumber, messages, nothingInVain } from './audit.js';
 import { Book, isForPeople, type Payment } from './book.js';
 import { LeftOpen } from './left-open.js';
+import { Losses } from './losses.js';
 import { nothingTold } from './privacy.js';
 import { RefundChecks } from './refund-checks.js';
 import { beginning, type World } from './world.js';
@@ -32,9 +33,6 @@ const unpaid = ['declined', 'expired', 'canceled', 'failed'];
  */
 const mayStay = ['checkout_needs_attention', 'late_payment_needs_attention', 'live_payment'];
 
-/** What is younger a pass leaves to its run, ms. */
-const settlingMs = 120_000;
-
 export class Oracle {
   readonly refunds: RefundChecks;
   readonly #world: World;
@@ -45,15 +43,11 @@ export class Oracle {
   readonly #stopped = new Map<string, number>();
   readonly #leftOpen: LeftOpen;
   readonly #announcements: Announcements;
+  readonly #losses: Losses;
   readonly #lost = new Set<string>();
   /** Of those, the ones that nobody has been told of since: they may begin once more. */
   readonly #lostJustNow = new Set<string>();
   readonly #forgotten = new Set<string>();
-  /** Purchases of which Temporal forgot a checkout, and when that was last, epoch ms. */
-  readonly #lostAt = new Map<number, number>();
-  /** Checkouts that were begun before a pass had made that good, and others: there nobody could know what was sold already. */
-  readonly #begunInTheDark = new Set<string>();
-  readonly #begunInTheLight = new Set<string>();
   /** Checkouts whose run ops set back, and how many ways to pay were open then: each may be paid beside the run's next one. */
   readonly #resets = new Map<string, number>();
   /** Payments that nobody asked the caller for: copies that somebody made by hand. */
@@ -68,6 +62,7 @@ export class Oracle {
     this.#world = world;
     this.#book = new Book(world);
     this.#announcements = new Announcements(this.#book);
+    this.#losses = new Losses(world, this.#book);
     this.#leftOpen = new LeftOpen(this.#book, () => world.time.now);
     this.refunds = new RefundChecks(world, this.#book, (id) => this.#customerOf(id));
   }
@@ -83,37 +78,7 @@ export class Oracle {
     known.confirmed.add(amount);
     this.#announcements.beginsAnew(checkoutId);
     this.#checkouts.set(checkoutId, known);
-    const begun = this.#lightSince(purchase) === Infinity ? this.#begunInTheDark : this.#begunInTheLight;
-    begun.add(checkoutId);
-  }
-
-  /**
-   * When a pass over the whole time was over that had nothing left to report, epoch ms, and that began after Temporal forgot
-   * something of the purchase, and after money came for what it had forgotten: from then on everything is known again.
-   * Infinity: not yet.
-   */
-  #lightSince(purchase: number): number {
-    const lostAt = this.#lostAt.get(purchase);
-    if (lostAt === undefined) return -Infinity;
-    const { server, scenario } = this.#world;
-    const { tenant } = scenario.purchases[purchase]!;
-    const firstRun = (id: string) =>
-      server.runs.get(checkoutWorkflowId(tenant, id))?.[0]?.startedAt ?? Infinity;
-    const cameForNobody = [...this.#checkouts]
-      .filter(([id, known]) => known.purchase === purchase && this.#lost.has(id))
-      .flatMap(([id]) => this.#book.payments(id).filter(({ takenAt }) => takenAt + 1_000 < firstRun(id)));
-    const settledAt = Math.max(lostAt, ...cameForNobody.map(({ takenAt }) => takenAt)) + settlingMs;
-    const passes = server
-      .all()
-      .filter(
-        ({ start, status }) => start.workflowType === reconciliationWorkflowType && status === 'COMPLETED',
-      )
-      .filter(({ start }) => start.workflowId.split('/')[1] === tenant)
-      .filter(({ result }) => {
-        const { from, until, reported } = result as ReconciliationResult;
-        return from === beginning && until > settledAt && reported === 0;
-      });
-    return Math.min(...passes.map(({ closedAt }) => closedAt));
+    this.#losses.begins(checkoutId, purchase);
   }
 
   /** An agent says that the caller buys the same again after this checkout. */
@@ -186,7 +151,7 @@ export class Oracle {
     this.#lost.add(checkoutId);
     this.#lostJustNow.add(checkoutId);
     const { purchase } = this.#checkouts.get(checkoutId) ?? {};
-    if (purchase !== undefined) this.#lostAt.set(purchase, this.#world.time.now);
+    if (purchase !== undefined) this.#losses.of(checkoutId, purchase);
   }
 
   /** A payment made by hand, with the mark of a checkout. */
@@ -324,13 +289,13 @@ export class Oracle {
       const mine = [...this.#checkouts].filter(([, known]) => known.purchase === purchase).map(([id]) => id);
       const waits = (told?: CheckoutResource) => told !== undefined && this.#mayWait(told);
       if (mine.some((id) => waits(this.#last.get(id)))) continue;
-      const lightSince = this.#lightSince(purchase);
+      const lightSince = this.#losses.lightSince(purchase);
       const kept = mine
         .flatMap((id) => this.#book.payments(id).map((payment) => ({ ...payment, id })))
         .filter((payment) => payment.net > 0 && payment.returned !== 'succeeded' && !isForPeople(payment));
       const inTheDark = kept.filter(
         ({ id, intent, takenAt }) =>
-          this.#begunInTheDark.has(id) ||
+          this.#losses.begunInTheDark.has(id) ||
           // Where all was lost, nothing tells somebody's copy, nor late money, from what the caller paid.
           (takenAt < lightSince && this.#forgotten.has(id) && this.#strays.has(intent)) ||
           (takenAt < lightSince && this.#isHonoured(id)),
@@ -340,7 +305,8 @@ export class Oracle {
       if (kept.length > most)
         throw new Violation('I1', `purchase ${purchase} keeps ${kept.length} payments, wanted were ${most}`);
       const since = kept.filter(
-        (one) => this.#begunInTheLight.has(one.id) && !this.#lost.has(one.id) && !inTheDark.includes(one),
+        (one) =>
+          this.#losses.begunInTheLight.has(one.id) && !this.#lost.has(one.id) && !inTheDark.includes(one),
       ).length;
       if (lightSince > -Infinity && since > again && since < kept.length)
         throw new Violation('I1', `purchase ${purchase} was sold again when all was known`);

@@ -8,7 +8,6 @@ import {
   shownLatePayment,
   withLatePayment,
 } from '../../domain/late-payment.js';
-
 import { latePaymentEvent } from '../../domain/tenant-event.js';
 
 type Payment = LatePaymentFacts['payment'];
@@ -134,7 +133,7 @@ describe('what is published of late payments', () => {
       const [now] = state.payments;
       return now && latePaymentEvent({ checkoutId: 'co_1', livemode: false }, now).eventId;
     });
-    expect(state.payments[0]?.before).toEqual(['refunding', 'needs_attention', 'refunded']);
+    expect(state.payments[0]?.earlier).toEqual(['refunding', 'needs_attention', 'refunded']);
     expect(ids).toEqual([
       'co_1-pi_1-refunding.checkout.late_payment',
       'co_1-pi_1-needs_attention.checkout.late_payment',

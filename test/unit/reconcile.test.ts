@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { explainReconciliation } from '../../domain/explain-reconciliation.js';
+import type { CheckoutStatus } from '../../domain/checkout-state.js';
 import {
+  isCheckoutOverdue,
+  isRefundStuck,
   isWalletUnanswered,
   judgeApproval,
   judgeLateRefund,
@@ -16,6 +19,7 @@ import {
 } from '../../domain/reconcile.js';
 import { type RefundStatus, refundTransitions } from '../../domain/refund-state.js';
 
+const day = 86_400_000;
 const short = (verdict: Verdict | undefined) => verdict && `${verdict.kind} ${verdict.repair}`;
 
 const waits: RunFacts = { run: 'open', status: 'awaiting_link' };
@@ -59,9 +63,27 @@ describe('a payment', () => {
       'of a run that is gone, given back as late',
       'paid',
       gone,
-      { refunded: true, refundedAsLate: true },
+      { refunded: true, refundedFor: 'late' },
       undefined,
     ],
+    ['of a run that is gone, asked back', 'paid', gone, { refunded: true, refundedFor: 'request' }, restore],
+    [
+      'of a run that is gone, given back by hand',
+      'paid',
+      gone,
+      { refunded: true, refundedFor: 'hand' },
+      undefined,
+    ],
+    [
+      'of a run that is gone, given back by hand, and no other was paid',
+      'paid',
+      gone,
+      { refunded: true, refundedFor: 'hand', lastly: true },
+      restore,
+    ],
+    ['of a run that is gone, 30 days old', 'paid', gone, { ageMs: 30 * day }, restore],
+    ['of a run that may have left Temporal', 'paid', gone, { ageMs: 30 * day + 1 }, undefined],
+    ['of a run that may have left Temporal, and live', 'live', gone, { ageMs: 31 * day }, cancel],
     ['the checkout was paid with', 'paid', own, {}, undefined],
     ['the checkout was paid with, given back', 'paid', own, { refunded: true }, undefined],
     ['after an end without money', 'paid', unpaid, {}, report],
@@ -76,14 +98,14 @@ describe('a payment', () => {
       'given back by a refund that is under way',
       'paid',
       unpaid,
-      { refunded: true, late: { open: true, status: 'refunding', stuck: true } },
+      { refunded: true, late: { open: true, status: 'refunding', ageMs: 3_600_000 } },
       undefined,
     ],
     [
       'whose way back does not begin',
       'paid',
       unpaid,
-      { late: { open: true, status: 'refunding', stuck: true } },
+      { late: { open: true, status: 'refunding', ageMs: 3_600_000 } },
       'late_payment_needs_attention none',
     ],
     [
@@ -129,11 +151,36 @@ describe('a payment', () => {
       payment,
       run,
       refunded: false,
-      refundedAsLate: false,
+      ageMs: 0,
+      lastly: false,
       told: false,
       ...more,
     };
     expect(short(judgePayment(facts))).toBe(expected);
+  });
+});
+
+describe('what takes too long', () => {
+  test.each<[CheckoutStatus, number, boolean]>([
+    ['awaiting_link', 3 * day - 1, false],
+    ['awaiting_link', 3 * day, true],
+    ['processing', 21 * day - 1, false],
+    ['processing', 21 * day, true],
+    ['needs_attention', 90 * day, false],
+  ])('a checkout %s for %d ms: %s', (status, ageMs, expected) => {
+    expect(isCheckoutOverdue(status, ageMs)).toBe(expected);
+  });
+
+  test.each<[RefundStatus, number, boolean]>([
+    ['needs_attention', 119_999, false],
+    ['needs_attention', 120_000, true],
+    ['submitting', day / 24 - 1, false],
+    ['submitting', day / 24, true],
+    ['submitted', 21 * day - 1, false],
+    ['submitted', 21 * day, true],
+    ['awaiting_approval', 90 * day, false],
+  ])('a refund %s for %d ms: %s', (status, ageMs, expected) => {
+    expect(isRefundStuck(status, ageMs, 120_000)).toBe(expected);
   });
 });
 

@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { unmatchedPaymentWorkflowId } from '../../contracts/unmatched-payment.js';
 import type { Caller, Checkout } from '../support/world/caller.js';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { payLate } from '../support/world/late-money.js';
-import { reconcile, told } from '../support/world/reconcile.js';
+import { reconcile, told, whenOlder } from '../support/world/reconcile.js';
 import { runScript } from '../support/system.js';
 import { until } from '../support/world/until.js';
 import type { World } from '../support/world/world.js';
@@ -45,6 +44,25 @@ async function returnedAndGivenBack(caller: Caller, world: World): Promise<strin
   return id;
 }
 
+/** Late money that Stripe refuses to give back, and a person has given back in the dashboard, without our mark. */
+async function givenBackByHand(caller: Caller, world: World) {
+  const id = await caller.begin({}, { rails: ['paymentLink'] });
+  await caller.reach(id, 'expired');
+  await world.standIns.fault({ route: 'POST /v1/refunds', kind: 'status', status: 400 });
+  await payLate(world, id);
+  await caller.reach(id, late('needs_attention'));
+  const charge = await chargeOf(world, id);
+  const refund = await world.stripe.refunds.create({ payment_intent: charge?.payment_intent ?? '' });
+  await ops(caller, 'POST', `/${id}/retry-now`, {});
+  await caller.reach(id, late('refunded'));
+  return { id, refund };
+}
+
+async function chargeOf(world: World, id: string) {
+  const { charges } = await world.standIns.ledger();
+  return charges.find(({ metadata }) => metadata['vc_checkout'] === id);
+}
+
 test('ops find late money that waits for a person, read why, and have Stripe read again', async ({
   newCaller,
   world,
@@ -78,16 +96,7 @@ test('the tenant hears that a person gave the money back, though the run that te
   world,
 }) => {
   const caller = newCaller({ tenant: 'brisk' });
-  const id = await caller.begin({}, { rails: ['paymentLink'] });
-  await caller.reach(id, 'expired');
-  await world.standIns.fault({ route: 'POST /v1/refunds', kind: 'status', status: 400 });
-  await payLate(world, id);
-  await caller.reach(id, late('needs_attention'));
-  const { charges } = await world.standIns.ledger();
-  const charge = charges.find(({ metadata }) => metadata['vc_checkout'] === id);
-  await world.stripe.refunds.create({ payment_intent: charge?.payment_intent ?? '' });
-  await ops(caller, 'POST', `/${id}/retry-now`, {});
-  await caller.reach(id, late('refunded'));
+  const { id } = await givenBackByHand(caller, world);
   const told = await until('the last word', async () => {
     const states = (await world.standIns.received())
       .map(({ payload }) => payload.data as { checkout_id: string; late_payment?: { state: string } })
@@ -105,29 +114,14 @@ test('what a person gave back is looked into again when the bank returns it', as
   world,
 }) => {
   const caller = newCaller({ tenant: 'brisk' });
-  const id = await caller.begin({}, { rails: ['paymentLink'] });
-  await caller.reach(id, 'expired');
-  await world.standIns.fault({ route: 'POST /v1/refunds', kind: 'status', status: 400 });
-  await payLate(world, id);
-  await caller.reach(id, late('needs_attention'));
-  const chargeOf = async () => {
-    const { charges } = await world.standIns.ledger();
-    return charges.find(({ metadata }) => metadata['vc_checkout'] === id);
-  };
-  const byHand = await world.stripe.refunds.create({
-    payment_intent: (await chargeOf())?.payment_intent ?? '',
-  });
-  await ops(caller, 'POST', `/${id}/retry-now`, {});
-  await caller.reach(id, late('refunded'));
-  // All of it is older than what the pass looks at.
-  await sleep(2_000);
-  const sinceMs = Date.now();
+  const { id, refund } = await givenBackByHand(caller, world);
+  const sinceMs = await whenOlder(refund);
   // Nothing of it bears our mark, so no webhook of it is ours.
-  expect(await world.standIns.failRefund(byHand.id)).toBe(true);
-  expect((await chargeOf())?.amount_refunded).toBe(0);
+  expect(await world.standIns.failRefund(refund.id)).toBe(true);
+  expect((await chargeOf(world, id))?.amount_refunded).toBe(0);
   const found = await reconcile(world, 'brisk', { sinceMs });
   expect(told(found, id)).toEqual(['payment_unmatched repaired']);
-  await until('the money to go back', async () => (await chargeOf())?.amount_refunded === 4_900);
+  await until('the money to go back', async () => (await chargeOf(world, id))?.amount_refunded === 4_900);
   await caller.reach(id, late('refunded'));
   expect(told(await reconcile(world, 'brisk', { sinceMs }), id)).toEqual([]);
 });

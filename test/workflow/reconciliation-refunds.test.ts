@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { checkoutTest } from '../support/world/checkout-test.js';
-import { reconcile, told } from '../support/world/reconcile.js';
+import { reconcile, told, whenOlder } from '../support/world/reconcile.js';
 import { type Refund, RefundDesk, refundTenant } from '../support/world/refund-desk.js';
 import { until } from '../support/world/until.js';
 
@@ -42,9 +41,7 @@ test('what somebody gave back in the dashboard is captured again when the bank r
     charges.find(({ metadata }) => metadata['vc_checkout'] === checkoutId)?.payment_intent ?? '';
   const byHand = await world.stripe.refunds.create({ payment_intent: payment, amount: 700 });
   await desk.refundedShown(checkoutId, 700);
-  // All of it is older than what the pass looks at.
-  await sleep(2_000);
-  const sinceMs = Date.now();
+  const sinceMs = await whenOlder(byHand);
   expect(await world.standIns.failRefund(byHand.id)).toBe(true);
   expect(told(await reconcile(world, 'acme', { sinceMs }), checkoutId)).toEqual(['refunded_sum repaired']);
   await desk.refundedShown(checkoutId, 0);

@@ -92,6 +92,7 @@ function createRefund(world: StripeWorld, call: StripeCall): object {
   return expandObject(world, call, refund);
 }
 
+/** A debit goes back as slowly as it came. Source: docs.stripe.com/api/refunds/object, `status`. */
 const isOfDebit = (world: StripeWorld, { payment_intent: intent }: Stripe.Charge): boolean =>
   typeof intent === 'string' && world.state.intents[intent]?.debit === true;
 
@@ -101,7 +102,7 @@ const movementOf = ({ id, payment_intent, amount, currency }: Stripe.Refund, acc
   ...{ account, amount, currency },
 });
 
-/** The bank's later answer to a refund that is under way. */
+/** The bank's later answer to a refund that is under way; anything but `succeeded` returns it. */
 export function settleRefund(world: StripeWorld, record: Owned<Stripe.Refund>, outcome: string): void {
   const refund = record.object;
   if (refund.status !== 'pending')

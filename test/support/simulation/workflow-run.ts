@@ -44,7 +44,7 @@ export class WorkflowRun {
   readonly start: RunStart;
   readonly startedAt: number;
   status: RunStatus = 'RUNNING';
-  /** Epoch ms; never while it is open. */
+  /** Epoch ms; Infinity while it is open. */
   closedAt = Infinity;
   /** Events a real history would have by now. */
   events = 1;

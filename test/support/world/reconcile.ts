@@ -4,6 +4,7 @@ import {
   reconciliationStart,
   reconciliationWorkflowType,
 } from '../../../contracts/reconciliation.js';
+import { until } from './until.js';
 import type { World } from './world.js';
 
 type Options = Omit<ReconciliationInput, 'v' | 'tenantId'>;
@@ -22,6 +23,14 @@ export async function reconcile(
 ): Promise<ReconciliationResult> {
   const run = await startReconciliation(world, tenantId, options);
   return (await run.result()) as ReconciliationResult;
+}
+
+/** A time, epoch ms, from which on a pass does not see an object any more: Stripe tells when it was made to the second. */
+export function whenOlder({ created }: { created: number }): Promise<number> {
+  return until('the next second', () => {
+    const now = Date.now();
+    return Math.floor(now / 1_000) > created && now;
+  });
 }
 
 /** Differences in short. */
