@@ -39,6 +39,11 @@ export function chargeOf({ latest_charge: latest }: Stripe.PaymentIntent): Strip
   return typeof latest === 'object' && latest !== null ? latest : undefined;
 }
 
+/** Whether a purchase is not sold beside this payment: a bank debit under way may still pay it. */
+export function mayPay({ status }: Stripe.PaymentIntent): boolean {
+  return status === 'succeeded' || status === 'processing';
+}
+
 /** A refund at Stripe, with our id if it is one of ours. */
 interface MarkedRefund {
   refund: Stripe.Refund;

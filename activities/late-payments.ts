@@ -3,7 +3,6 @@ import { ApplicationFailure } from '@temporalio/common';
 import type Stripe from 'stripe';
 import { lostAttempt } from '../contracts/checkout.js';
 import { failureTypes } from '../contracts/failures.js';
-import { attemptId, attemptOf } from '../contracts/ids.js';
 import {
   type PaymentEvent,
   type PaymentEventKind,
@@ -15,14 +14,8 @@ import {
   unmatchedPaymentWorkflowId,
   unmatchedPaymentWorkflowType,
 } from '../contracts/unmatched-payment.js';
-import {
-  firstAttemptBeside,
-  firstAttemptsAfter,
-  firstAttemptsBefore,
-  readAttempts,
-} from '../domain/attempts.js';
 import { confirmationNumber, isTerminal } from '../domain/checkout-state.js';
-import { honouredPayment, type LatePaymentFacts, type LateRefundReason } from '../domain/late-payment.js';
+import type { LatePaymentFacts, LateRefundReason } from '../domain/late-payment.js';
 import { textLatePayment } from '../domain/say.js';
 import { retrieveAgentAuthorization } from '../providers/stripe/agent-authorizations.js';
 import {
@@ -33,6 +26,7 @@ import {
   requireOwn,
   tenantOf,
 } from './accounts.js';
+import { attemptsAfter, firstBefore, isHonouredBefore } from './attempts.js';
 import { chargeOf, readOwnPayment } from './charges.js';
 import { readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
 import { withVendorFailures } from './failures.js';
@@ -93,8 +87,8 @@ export function createLatePaymentActivities(
   async function factsOf(ref: LatePaymentRef, intent: Stripe.PaymentIntent): Promise<LatePaymentFacts> {
     const policy = tenantOf(dependencies, ref).latePayment;
     const charge = chargeOf(intent);
-    const takenAt = (charge ?? intent).created * 1_000;
-    return { policy, payment: paymentFacts(intent, charge), checkout: await checkoutFacts(ref, takenAt) };
+    const times = { begunAt: intent.created * 1_000, takenAt: (charge ?? intent).created * 1_000 };
+    return { policy, payment: paymentFacts(intent, charge), checkout: await checkoutFacts(ref, times) };
   }
 
   return {
@@ -135,7 +129,8 @@ export function createLatePaymentActivities(
       const own = unmatchedPaymentWorkflowId(tenantId, checkoutId);
       return withVendorFailures(async () => {
         await readOwnPayment(dependencies, order);
-        const checkout = await checkoutFacts(order, Date.now());
+        const now = Date.now();
+        const checkout = await checkoutFacts(order, { begunAt: now, takenAt: now });
         const isLate = checkout.run === 'ended' && checkout.paidBy !== paymentIntent;
         if (!isLate || activityInfo().workflowExecution?.workflowId !== own) {
           throw ApplicationFailure.nonRetryable('not a late payment', failureTypes.notOurs);
@@ -198,67 +193,31 @@ function paymentFacts(
   };
 }
 
-/** `takenAt`: when the money came, epoch ms. */
-async function checkoutFacts(ref: CheckoutRef, takenAt: number): Promise<LatePaymentFacts['checkout']> {
+/** When the payment was begun, and when the money came, epoch ms. */
+interface PaymentTimes {
+  begunAt: number;
+  takenAt: number;
+}
+
+async function checkoutFacts(
+  ref: CheckoutRef,
+  { begunAt, takenAt }: PaymentTimes,
+): Promise<LatePaymentFacts['checkout']> {
   const found = await readCheckoutRun(ref);
   if (found.run === 'gone' || found.run === 'broken') return { run: found.run };
   const { checkout, state } = found;
   // A run that has come to its end, and is still closing, takes no payment any more: it would only be handed back and forth.
   if (!isTerminal(state.status)) return { run: 'open' };
   const paidBy = state.status === 'paid' ? state.instrument?.paymentIntent : undefined;
+  const isLost = checkout.startedBy === lostAttempt && takenAt <= found.startedAt;
+  const newer = await attemptsAfter(ref);
   return {
     run: 'ended',
     ...(paidBy !== undefined && { paidBy }),
     amount: checkout.amount,
     currency: checkout.currency,
-    newerAttempt: await hasNewerAttempt(ref),
+    newerAttempt: newer.some(({ inVain }) => !inVain),
     ...((await isHonouredBefore(ref, found.startedAt)) && { olderHonoured: true }),
-    ...(checkout.startedBy === lostAttempt && takenAt <= found.startedAt && { lost: true }),
+    ...(isLost && !firstBefore(newer, begunAt) && { lost: true }),
   };
-}
-
-/** Whether the same purchase was tried again, and not in vain. */
-async function hasNewerAttempt({ tenantId, checkoutId }: CheckoutRef): Promise<boolean> {
-  const { purchase = '', number } = attemptOf(checkoutId) ?? {};
-  if (number === undefined) return false;
-  for (const from of [number + 1, ...firstAttemptsAfter(number, Date.now())]) {
-    for (const newer of await attemptsFrom(tenantId, purchase, from)) {
-      const { run } = newer;
-      if (run.run !== 'ended' || run.state.status === 'paid' || (await readHonoured(newer))) return true;
-    }
-  }
-  return false;
-}
-
-/**
- * Whether late money of an attempt before was kept after this one was begun, epoch ms. What was kept earlier is another
- * purchase: nobody gets past it without saying that the caller buys the same thing again.
- */
-async function isHonouredBefore({ tenantId, checkoutId }: CheckoutRef, startedAt: number): Promise<boolean> {
-  const { purchase = '', number } = attemptOf(checkoutId) ?? {};
-  if (number === undefined) return false;
-  const earlier: CheckoutRef[] = [];
-  for (const from of firstAttemptsBefore(number))
-    earlier.push(...(await attemptsFrom(tenantId, purchase, from)));
-  for (let one = firstAttemptBeside(number); one < number; one++)
-    earlier.push({ tenantId, checkoutId: attemptId(purchase, one) });
-  for (const one of earlier) {
-    const honoured = await readHonoured(one);
-    if (honoured && honoured.at > startedAt) return true;
-  }
-  return false;
-}
-
-/** The runs of a purchase's attempts from a number on, in the period of that number. */
-async function attemptsFrom(tenantId: string, purchase: string, from: number) {
-  const refTo = (number: number) => ({ tenantId, checkoutId: attemptId(purchase, number) });
-  const { attempts } = await readAttempts(from, async (number) => {
-    const run = await readCheckoutRun(refTo(number));
-    return run.run === 'gone' ? undefined : run;
-  });
-  return attempts.map(({ number, attempt: run }) => ({ ...refTo(number), number, run }));
-}
-
-async function readHonoured({ tenantId, checkoutId }: CheckoutRef) {
-  return honouredPayment((await readLateRun(tenantId, checkoutId))?.state);
 }

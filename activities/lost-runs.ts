@@ -11,7 +11,8 @@ import type { RefundReason } from '../domain/refund-policy.js';
 import { madeState } from '../domain/refund-state.js';
 import { listWalletAnswers } from '../providers/stripe/agent-authorizations.js';
 import { type ActivityDependencies, type CheckoutRef, onAccount, tenantOf } from './accounts.js';
-import { readOwnPayment, refundsOf } from './charges.js';
+import { attemptsAfter, attemptsBeside, firstBefore } from './attempts.js';
+import { mayPay, readOwnPayment, refundsOf } from './charges.js';
 import { readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
 import { withVendorFailures } from './failures.js';
 import { readRefundRun, readStoppedRefund, type RefundRef } from './refund-runs.js';
@@ -26,6 +27,12 @@ interface AnsweredRequest {
   metadata?: Stripe.Metadata;
   payment_intent?: string | null;
 }
+
+/** Attempts at one purchase are made in one call, or soon after it. */
+const moneyBesideMs = 2 * 24 * 3_600_000;
+
+/** Payments that are looked through for that: ten requests. */
+const maxRead = 1_000;
 
 /** The vendor's ids. */
 export interface FoundInstruments {
@@ -81,6 +88,10 @@ export function createLostRunActivities(
     const { paymentIntent } = ref;
     if (paymentIntent === undefined) return undefined;
     const intent = await readOwnPayment(dependencies, { ...ref, paymentIntent });
+    // Nobody tries again while an attempt is under way: it was over, and this is no payment of its time.
+    const later = firstBefore(await attemptsAfter(ref), intent.created * 1_000);
+    const model = later && (await readCheckoutRecord(later));
+    if (model) return asLostAttempt(model.input, ref.checkoutId);
     const origin = ownership.read(intent.metadata)?.origin;
     if (!origin) return undefined;
     const { tenantId, checkoutId } = ref;
@@ -157,6 +168,41 @@ export function createLostRunActivities(
     );
   }
 
+  /** Those of these checkouts that money came for, or is coming, among what was begun shortly before a time, epoch ms. */
+  async function withMoney(
+    ref: CheckoutRef,
+    checkoutIds: readonly string[],
+    at: number,
+  ): Promise<Set<string>> {
+    const created = { gte: Math.floor((at - moneyBesideMs) / 1_000), lte: Math.ceil(at / 1_000) };
+    const found = new Set<string>();
+    let read = 0;
+    for await (const intent of stripe.paymentIntents.list(
+      { created, limit: 100 },
+      onAccount(dependencies, ref),
+    )) {
+      if (++read > maxRead) break;
+      const owner = ownership.read(intent.metadata);
+      if (owner?.tenantId !== ref.tenantId || !mayPay(intent)) continue;
+      if (checkoutIds.includes(owner.checkoutId)) found.add(owner.checkoutId);
+    }
+    return found;
+  }
+
+  /**
+   * Takes the numbers of lost attempts before this one, or the purchase would be sold again under them. One that Stripe has
+   * money for is left to the next pass: who sells it before that finds the money by its key.
+   */
+  async function takeNumbersBefore(input: CheckoutInput): Promise<void> {
+    const { tenantId, checkoutId, consent } = input;
+    const gone: string[] = [];
+    for (const earlier of attemptsBeside(checkoutId))
+      if ((await readCheckoutRun({ tenantId, checkoutId: earlier })).run === 'gone') gone.push(earlier);
+    if (gone.length === 0) return;
+    const paid = await withMoney(input, gone, Date.parse(consent.confirmedAt));
+    for (const earlier of gone) if (!paid.has(earlier)) await startAgain(asLostAttempt(input, earlier));
+  }
+
   return {
     /**
      * Pages and payments that carry this checkout's mark and were made between the two times (epoch ms), and wallet requests
@@ -194,12 +240,23 @@ export function createLostRunActivities(
 
     /**
      * Starts the run of a checkout again that was lost or stopped before its end. False when it is open or has ended, or when
-     * too little is known of it.
+     * too little is known of it. `late`: without the payment, which was begun when the purchase had been tried again.
+     * `alone`: whoever asks looks after the attempts before it.
      */
-    async restoreCheckout(ref: CheckoutRef & { paymentIntent?: string }): Promise<{ restored: boolean }> {
+    async restoreCheckout({
+      alone,
+      ...ref
+    }: CheckoutRef & { paymentIntent?: string; alone?: true }): Promise<{ restored: boolean; late?: true }> {
       return withVendorFailures(async () => {
         const input = await lostInput(ref);
-        return input ? startAgain(input) : { restored: false };
+        if (!input) return { restored: false };
+        const { requestId } = input;
+        if (requestId === lostAttempt) return { ...(await startAgain(input)), late: true };
+        // First: who is repeated finds the run there, and looks no further.
+        const isKnownByPayment =
+          ref.paymentIntent !== undefined && requestId === restoredBy(ref.paymentIntent);
+        if (isKnownByPayment && !alone) await takeNumbersBefore(input);
+        return startAgain(input);
       });
     },
 
@@ -210,10 +267,7 @@ export function createLostRunActivities(
     async restoreAttempt({ later, ...ref }: CheckoutRef & { later: string }): Promise<{ restored: boolean }> {
       if ((await readCheckoutRun(ref)).run !== 'gone') return { restored: false };
       const model = await readCheckoutRecord({ tenantId: ref.tenantId, checkoutId: later });
-      if (!model) return { restored: false };
-      const { checkoutId } = ref;
-      const nothing = { plan: [], contact: {}, announce: false, recover: { version: 0 } };
-      return startAgain({ ...model.input, checkoutId, requestId: lostAttempt, ...nothing });
+      return model ? startAgain(asLostAttempt(model.input, ref.checkoutId)) : { restored: false };
     },
 
     /**
@@ -238,6 +292,12 @@ export function createLostRunActivities(
       return { restored: true };
     },
   };
+}
+
+/** What takes the number of a lost attempt, after the model of another one at the same purchase. */
+function asLostAttempt(model: CheckoutInput, checkoutId: string): CheckoutInput {
+  const nothing = { plan: [], contact: {}, announce: false, recover: { version: 0 } };
+  return { ...model, checkoutId, requestId: lostAttempt, ...nothing };
 }
 
 /** False when the run is open or came to its own end. */

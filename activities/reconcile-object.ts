@@ -1,12 +1,10 @@
 import { Context } from '@temporalio/activity';
 import type Stripe from 'stripe';
 import { checkoutWorkflowId, isRestored } from '../contracts/checkout.js';
-import { attemptId, attemptOf } from '../contracts/ids.js';
 import { paymentRefunded, refundLedgerWorkflowType, refundWorkflowId } from '../contracts/refund.js';
 import { refundLedgerStart } from '../contracts/refund-ledger-start.js';
 import type { Difference } from '../contracts/reconciliation.js';
 import { isLateRefundId } from '../contracts/unmatched-payment.js';
-import { firstAttemptBeside } from '../domain/attempts.js';
 import { honouredPayment } from '../domain/late-payment.js';
 import {
   type DifferenceKind,
@@ -24,6 +22,7 @@ import { isOfPayment } from '../domain/refund-book.js';
 import type { Owner } from '../providers/stripe/ownership.js';
 import { retrieveAgentAuthorization } from '../providers/stripe/agent-authorizations.js';
 import { type ActivityDependencies, onAccount } from './accounts.js';
+import { attemptsBeside } from './attempts.js';
 import { type CheckoutRunReading, readCheckoutRun, readTold } from './checkout-runs.js';
 import { chargeOf, refundsOf } from './charges.js';
 import type { Pace } from './pacer.js';
@@ -119,14 +118,12 @@ export class ObjectReconciler {
   /** Attempts before the one that was paid, or may be, whose runs are gone too: without them their numbers would be sold again. */
   async earlierAttempts({ id, metadata }: Stripe.PaymentIntent): Promise<Difference[]> {
     const owner = this.ownerOf(metadata);
-    const attempt = attemptOf(owner?.checkoutId ?? '');
     const run = owner && runFacts(await readCheckoutRun(owner));
     // One that was just started again may not have found its payment yet: its number is taken all the same.
     const counts = run?.run === 'open' || (run?.run === 'ended' && run.paidBy === id);
-    if (!counts || !owner || !attempt) return [];
+    if (!counts || !owner) return [];
     const differences: Difference[] = [];
-    for (let earlier = attempt.number - 1; earlier >= firstAttemptBeside(attempt.number); earlier--) {
-      const checkoutId = attemptId(attempt.purchase, earlier);
+    for (const checkoutId of attemptsBeside(owner.checkoutId)) {
       const ref = { tenantId: this.#tenantId, checkoutId };
       if (!(await this.#late.restoreAttempt({ ...ref, later: owner.checkoutId })).restored) continue;
       const object = {

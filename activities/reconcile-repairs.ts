@@ -83,7 +83,8 @@ export class Repairs {
       case 'restore_checkout': {
         await this.#pace();
         const paymentIntent = type === 'payment' ? { paymentIntent: id } : {};
-        return (await this.#late.restoreCheckout({ ...ref, ...paymentIntent })).restored;
+        // The pass walks the attempts before it once it has seen all money.
+        return (await this.#late.restoreCheckout({ ...ref, ...paymentIntent, alone: true })).restored;
       }
       case 'report_late_payment': {
         const { open, state } = (await readLateRun(tenantId, checkoutId)) ?? {};

@@ -9,7 +9,7 @@ import { unmatchedPaymentWorkflowType } from '../contracts/unmatched-payment.js'
 import { eventsListedMs, overdueMs } from '../domain/reconcile.js';
 import { authorizationEvents, listEvents } from '../providers/stripe/agent-authorizations.js';
 import { type ActivityDependencies, onAccount } from './accounts.js';
-import { chargeOf } from './charges.js';
+import { chargeOf, mayPay } from './charges.js';
 import { withVendorFailures } from './failures.js';
 import { createPace } from './pacer.js';
 import { ObjectReconciler } from './reconcile-object.js';
@@ -153,10 +153,7 @@ export function createReconciliationActivities(dependencies: ActivityDependencie
       }
       case 'attempts': {
         const list = await stripe.paymentIntents.list({ ...page, created: since(from) }, account);
-        // A bank debit under way may still pay it.
-        const ours = list.data.filter(
-          (one) => ['succeeded', 'processing'].includes(one.status) && objects.ownerOf(one.metadata),
-        );
+        const ours = list.data.filter((one) => mayPay(one) && objects.ownerOf(one.metadata));
         const found = await Promise.all(ours.map((one) => objects.earlierAttempts(one)));
         const walk = await walked(list, [], () => Promise.resolve(undefined));
         return { ...walk, examined: ours.length, differences: found.flat() };

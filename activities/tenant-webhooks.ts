@@ -113,10 +113,10 @@ function notTaken(problem: string, retryAfter?: string): ApplicationFailure {
   });
 }
 
-/** The run that announces is held up meanwhile; its task is to end within 2 s. */
+/** For a run that announces within its own task: that is to end within 2 s. */
 const startDeadlineMs = 1_500;
 
-/** By then the state that is announced is published: a receiver that asks the API at once sees it. */
+/** By then such a run, too, has published the state that it announces: a receiver that asks the API at once sees it. */
 const startDelayMs = 1_000;
 
 /** Starts the delivery of an event, once: repeated, or after ops reset the run that announced it, it is no news. */

@@ -31,7 +31,10 @@ export interface LatePaymentFacts {
         newerAttempt: boolean;
         /** Late money of an earlier attempt at the same purchase was honoured after this one was begun. */
         olderHonoured?: boolean;
-        /** Nothing is known of how it ended: its run was lost, and the money came before its number was taken again. */
+        /**
+         * Nothing is known of how it ended: its run was lost, and the money came before its number was taken again, and was
+         * begun before any later attempt.
+         */
         lost?: boolean;
       } & Money);
 }

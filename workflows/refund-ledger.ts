@@ -89,6 +89,17 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     upsertMemo({ refunded, ...(refunds && { refunds }) } satisfies RefundLedgerMemo);
   }
 
+  /** What a reading says was given back, unless a newer one was published since: `changes` before it began. */
+  function newestSum(
+    { checkoutId, paymentIntent }: Pick<RefundRequest, 'checkoutId' | 'paymentIntent'>,
+    read: number,
+    changesBefore: number,
+  ): number {
+    const shown = refunded[checkoutId];
+    const isOlder = shown && shown.changes > changesBefore && isOfPayment(shown, paymentIntent);
+    return isOlder && patched('older-sums-are-no-news') ? shown.amount : read;
+  }
+
   const isKnown = (refundId: string) => entries.some((entry) => entry.refundId === refundId);
 
   /** The answer to a request that is known already; waits until its run can be read. None when that run is lost, and nothing of it left. */
@@ -190,6 +201,7 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     if (known) return known;
     const requestedAt = Date.now();
     const sums = sumsOf(entries, { paymentIntent, currency, now: requestedAt });
+    const changesBefore = refunded[checkoutId]?.changes ?? 0;
     const reading = await examineRefundRequest({ request, sums, requestedAt });
     if (!reading) throw ApplicationFailure.nonRetryable('not sent by the API', 'not_sealed');
     // Other requests may have been let through meanwhile. From here to the entry nothing can come in between.
@@ -197,9 +209,10 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
       await starting.get(refundId);
       return { startedBy: '', refundId };
     }
-    if (reading.made) return follow(request, reading.made, reading.refunded);
+    const refundedAtStripe = newestSum(request, reading.refunded, changesBefore);
+    if (reading.made) return follow(request, reading.made, refundedAtStripe);
     const now = Date.now();
-    const { captured, refunded: refundedAtStripe, disputed, grant } = reading;
+    const { captured, disputed, grant } = reading;
     const facts = {
       captured,
       refundedAtStripe,

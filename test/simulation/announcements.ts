@@ -14,12 +14,16 @@ export class Announcements {
   /** The unpaid end that was told last of each checkout. */
   readonly #unpaidEnds = new Map<string, string>();
 
-  constructor(book: Book) {
+  /** Until then, epoch ms, the code before its patches may have told an end in a task that was lost. */
+  readonly #lostTasksUntil: number;
+
+  constructor(book: Book, lostTasksUntil: number) {
     this.#book = book;
+    this.#lostTasksUntil = lostTasksUntil;
   }
 
-  /** `tookMoney`: the checkout has money now that it asked for. Gives the event's type. */
-  heard({ body }: Announcement, tookMoney: (checkoutId: string) => boolean): string {
+  /** `at`: when, epoch ms. `tookMoney`: the checkout has money now that it asked for. Gives the event's type. */
+  heard({ body }: Announcement, at: number, tookMoney: (checkoutId: string) => boolean): string {
     const { type, data } = JSON.parse(body) as Told;
     const { checkout_id: id, late_payment: late } = data;
     this.#told.add(late ? `${late.payment_intent} ${late.state}` : `${id} ${type}`);
@@ -32,7 +36,7 @@ export class Announcements {
     const before = this.#unpaidEnds.get(id) ?? type;
     if (before !== type)
       throw new Violation('I4', `the tenant was told ${before} of ${id}, and then ${type}`);
-    this.#unpaidEnds.set(id, type);
+    if (at > this.#lostTasksUntil) this.#unpaidEnds.set(id, type);
     return type;
   }
 

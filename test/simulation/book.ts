@@ -23,6 +23,8 @@ export const isForPeople = ({ disputed, returned, byHand }: Payment): boolean =>
 
 /** What the stand-ins know of money and of ways to pay: an independent record, whatever the product says. */
 export class Book {
+  /** Payments that nobody asked the caller for: copies that somebody made by hand. */
+  readonly copies = new Set<string>();
   readonly #world: World;
 
   constructor(world: World) {
@@ -78,6 +80,14 @@ export class Book {
       .filter(({ captured }) => captured > 0);
   }
 
+  /** When the money of a checkout was begun that was captured, or is under way, epoch ms, to the second before. */
+  begun(checkoutId: string): number[] {
+    return Object.values(this.state.intents)
+      .filter(({ object: { id } }) => this.#belongs(id, checkoutId))
+      .filter(({ object: { status } }) => status === 'succeeded' || status === 'processing')
+      .map(({ object: { created } }) => created * 1_000);
+  }
+
   /** Somebody approved in the wallet, and no payment and no token came of it. */
   hasBareApproval(checkoutId: string): boolean {
     return Object.values(this.state.authorizations).some(
@@ -126,7 +136,9 @@ export class Book {
     );
     const charging = Object.values(intents)
       .map(({ object, session }) => ({ ...object, session }))
-      .filter(({ id, session, amount }) => session === null && this.#belongs(id, checkoutId) && amount > 0);
+      .filter(({ id, session, amount }) => session === null && this.#belongs(id, checkoutId) && amount > 0)
+      // Whoever makes one by hand has a payment method at hand, and no token.
+      .filter(({ id }) => !this.copies.has(id));
     const underWay = charging.filter(({ status }) => status === 'processing');
     const inert = charging.find(({ status }) => !['processing', 'succeeded', 'canceled'].includes(status));
     for (const { id } of underWay) live.push(`charge ${id}`);

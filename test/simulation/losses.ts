@@ -35,7 +35,7 @@ export class Losses {
 
   /**
    * When a pass over the whole time was over that had nothing left to report, epoch ms, and that began after Temporal forgot
-   * something of the purchase, and after money came for what it had forgotten: from then on everything is known again.
+   * something of the purchase, and after money was begun for what it had forgotten: from then on everything is known again.
    * Infinity: not yet; -Infinity: nothing was lost.
    */
   lightSince(purchase: number): number {
@@ -46,10 +46,7 @@ export class Losses {
     const firstRun = (id: string) =>
       server.runs.get(checkoutWorkflowId(tenant, id))?.[0]?.startedAt ?? Infinity;
     const cameForNobody = [...lost.ids].flatMap((id) =>
-      this.#book
-        .payments(id)
-        .map(({ takenAt }) => takenAt)
-        .filter((takenAt) => takenAt + 1_000 < firstRun(id)),
+      this.#book.begun(id).filter((at) => at + 1_000 < firstRun(id)),
     );
     const settledAt = Math.max(lost.at, ...cameForNobody) + settlingMs;
     const passes = server

@@ -50,8 +50,6 @@ export class Oracle {
   readonly #forgotten = new Set<string>();
   /** Checkouts whose run ops set back, and how many ways to pay were open then: each may be paid beside the run's next one. */
   readonly #resets = new Map<string, number>();
-  /** Payments that nobody asked the caller for: copies that somebody made by hand. */
-  readonly #strays = new Set<string>();
   /** The paid checkouts that were named, by purchase, when the same was bought again. */
   readonly #again = new Map<number, Set<string>>();
   /** Calls that were about nothing that can be had. */
@@ -61,10 +59,15 @@ export class Oracle {
   constructor(world: World) {
     this.#world = world;
     this.#book = new Book(world);
-    this.#announcements = new Announcements(this.#book);
+    this.#announcements = new Announcements(this.#book, this.#deployedAt + 60_000);
     this.#losses = new Losses(world, this.#book);
     this.#leftOpen = new LeftOpen(this.#book, () => world.time.now);
     this.refunds = new RefundChecks(world, this.#book, (id) => this.#customerOf(id));
+  }
+
+  /** Until then, epoch ms, the code before its patches ran; -Infinity: never. */
+  get #deployedAt(): number {
+    return beginning + (this.#world.scenario.platform.deploysAt ?? -Infinity);
   }
 
   /** A price is read out for this checkout. */
@@ -112,7 +115,8 @@ export class Oracle {
   }
 
   announced(told: Announcement): void {
-    const type = this.#announcements.heard(told, (id) => this.#netAsked(id) > 0 && !this.#stopped.has(id));
+    const tookMoney = (id: string) => this.#netAsked(id) > 0 && !this.#stopped.has(id);
+    const type = this.#announcements.heard(told, this.#world.time.now, tookMoney);
     this.#world.story.count(`announced ${type}`);
   }
 
@@ -156,7 +160,7 @@ export class Oracle {
 
   /** A payment made by hand, with the mark of a checkout. */
   stray(paymentIntent: string): void {
-    this.#strays.add(paymentIntent);
+    this.#book.copies.add(paymentIntent);
   }
 
   /** Where a run was lost, so may be what its customer was called. */
@@ -297,7 +301,7 @@ export class Oracle {
         ({ id, intent, takenAt }) =>
           this.#losses.begunInTheDark.has(id) ||
           // Where all was lost, nothing tells somebody's copy, nor late money, from what the caller paid.
-          (takenAt < lightSince && this.#forgotten.has(id) && this.#strays.has(intent)) ||
+          (takenAt < lightSince && this.#forgotten.has(id) && this.#book.copies.has(intent)) ||
           (takenAt < lightSince && this.#isHonoured(id)),
       );
       const again = this.#again.get(purchase)?.size ?? 0;
@@ -319,11 +323,10 @@ export class Oracle {
 
   /** Two attempts' late payments at the same time were both honoured by the code before its patches, which did not look again. */
   #honouredAtOnce(checkouts: readonly string[]): number {
-    const deployedAt = beginning + (this.#world.scenario.platform.deploysAt ?? -Infinity);
     const honoured = checkouts.filter(
       (id) =>
         this.#isHonoured(id) &&
-        this.#book.payments(id).some(({ net, takenAt }) => net > 0 && takenAt < deployedAt),
+        this.#book.payments(id).some(({ net, takenAt }) => net > 0 && takenAt < this.#deployedAt),
     );
     return Math.max(0, honoured.length - 1);
   }
@@ -367,7 +370,7 @@ export class Oracle {
     if (told.amount_captured !== captured)
       throw new Violation('I4', `${id} says ${told.amount_captured} were taken`);
     // Restored from somebody's copy, it shows what was given back of the payment that was agreed to.
-    if (mayBeOwn && this.#strays.has(intent)) return;
+    if (mayBeOwn && this.#book.copies.has(intent)) return;
     // What somebody gave back of late money before it was honoured is in no ledger until the next refund, or the next pass.
     if (late === 'honoured' && byHand) return;
     if (told.amount_refunded !== captured - net)
@@ -420,8 +423,7 @@ export class Oracle {
 
   /** The code before its patches, where it began a run again, took money at another price for what it waited for. */
   #mayStandFor({ checkout_id: id, amount }: CheckoutResource): boolean {
-    const { deploysAt } = this.#world.scenario.platform;
-    if (deploysAt === undefined || (this.#stopped.get(id) ?? Infinity) > beginning + deploysAt) return false;
+    if ((this.#stopped.get(id) ?? Infinity) > this.#deployedAt) return false;
     return this.#book.payments(id).some(({ captured, net }) => net > 0 && captured !== amount);
   }
 
@@ -430,7 +432,7 @@ export class Oracle {
     if (confirmed?.has(amount)) return true;
     if (!this.#lost.has(id)) return false;
     // What a run that Temporal lost was to cost is known from nothing but the payment, and that may be somebody's copy.
-    if (this.#strays.size > 0) return true;
+    if (this.#book.copies.size > 0) return true;
     // Where nothing was paid either, it is what a later attempt at the same cost.
     const others = [...this.#checkouts.values()].filter((known) => known.purchase === purchase);
     return state === 'expired' && others.some((known) => known.confirmed.has(amount));
@@ -439,7 +441,7 @@ export class Oracle {
   /** Without what was paid by copies. */
   #netAsked(checkoutId: string): number {
     let net = this.#book.net(checkoutId);
-    for (const stray of this.#strays) net -= this.#book.sum(checkoutId, () => true, stray);
+    for (const stray of this.#book.copies) net -= this.#book.sum(checkoutId, () => true, stray);
     return net;
   }
 }

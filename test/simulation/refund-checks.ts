@@ -19,6 +19,9 @@ interface Made {
   madeAt: number;
 }
 
+/** How long a refund that was let through takes to be at Stripe, to the second, where nothing goes wrong. */
+const onTheWayMs = 2_000;
+
 /** What a person who may decide is called. */
 const approvers = ['person:dana', 'person:omar', 'key:boss', 'key:agent'];
 
@@ -134,15 +137,16 @@ export class RefundChecks {
    * (An approval given later knew of what was already allowed.) `withinMs`: only what was surely asked for so shortly before.
    */
   #approvals(what: string, refunds: readonly Made[], withinMs = Infinity): void {
-    for (const { id, approved } of refunds) {
+    for (const { id, approved, madeAt } of refunds) {
       const asked = this.#refundsAsked.get(id);
       if (approved || !asked) continue;
       const before = refunds.filter((one) => {
         const { askedAt = -Infinity, knownAt = Infinity } = this.#refundsAsked.get(one.id) ?? {};
         if (withinMs < Infinity && (knownAt > asked.knownAt || askedAt <= asked.knownAt - withinMs))
           return false;
-        // A new book knows of those at Stripe alone.
-        if (this.#bookLost && one.id !== id && one.madeAt > asked.knownAt) return false;
+        // A new book knows of those at Stripe alone, and not of those on their way there.
+        const onItsWay = one.madeAt > Math.min(asked.knownAt, madeAt - onTheWayMs);
+        if (this.#bookLost && one.id !== id && onItsWay) return false;
         return !one.approved || knownAt < asked.askedAt;
       });
       const sum = before.reduce((total, { amount }) => total + amount, 0);

@@ -140,8 +140,11 @@ export class Troublemakers {
     if (!metadata) return;
     const amount = price + amountOff;
     if (by === 'payment') {
-      const intent = newIntent(world, account, { amount, currency: 'usd', metadata, description: 'a copy' });
+      const copied = { amount, currency: 'usd', metadata: {}, description: 'a copy' };
+      const intent = newIntent(world, account, copied);
+      // Nobody is to take it for a charge of ours, not even for a moment.
       this.#oracle.stray(intent.object.id);
+      intent.object.metadata = metadata;
       attemptPayment(world, intent, 'succeeded');
     } else {
       const copies = story.counts.get('stray page') ?? 0;

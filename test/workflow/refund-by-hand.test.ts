@@ -279,4 +279,34 @@ describe('the customer’s ledger', () => {
     await desk.reach(second.refund_id, 'refunded');
     await desk.refundedShown(two, 4_000);
   });
+
+  test('shows no older sum than it has shown, however long Stripe takes over a question', async ({
+    customer,
+    world,
+  }) => {
+    const desk = new RefundDesk(customer);
+    const checkoutId = await desk.paid(9_000);
+    const first = await desk.request(checkoutId, { amount: 1_000 });
+    await desk.reach(first.refund_id, 'refunded');
+    await desk.refundedShown(checkoutId, 1_000);
+    const { charge } = await desk.atStripe(checkoutId);
+    const readings = async () => {
+      const all = await world.standIns.requests({ object: charge.payment_intent });
+      return all.filter(({ method, status }) => method === 'GET' && status === 200).length;
+    };
+    const before = await readings();
+    // The request reads what was given back, and then waits for the list of refunds.
+    await world.standIns.fault({ route: 'GET /v1/refunds', kind: 'hold' });
+    const asked = desk.request(checkoutId, { amount: 6_000 });
+    await until('the reading', async () => (await readings()) > before);
+    await world.stripe.refunds.create({ charge: charge.id, amount: 500 });
+    await desk.refundedShown(checkoutId, 1_500);
+    await world.standIns.clearFaults();
+    const held = await asked;
+    expect(held.state).toBe('awaiting_approval');
+    expect((await customer.get(checkoutId)).body.amount_refunded).toBe(1_500);
+    await desk.decide(held, 'deny');
+    await desk.reach(held.refund_id, 'denied');
+    await desk.refundedShown(checkoutId, 1_500);
+  });
 });

@@ -3,6 +3,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { type CheckoutMemo, checkoutTaskQueue } from '../../contracts/checkout.js';
 import { type RefundLedgerInput, refundLedgerWorkflowType } from '../../contracts/refund.js';
 import { checkoutTest } from '../support/world/checkout-test.js';
+import { loseRun } from '../support/world/lose-run.js';
 import { reconcile, told } from '../support/world/reconcile.js';
 import { type Refund, RefundDesk, refundTenant } from '../support/world/refund-desk.js';
 import { until } from '../support/world/until.js';
@@ -12,12 +13,7 @@ const test = checkoutTest({ tenants: [refundTenant('acme')] });
 const callId = 'the-same-call';
 
 /** Temporal forgets the run of a refund; its customer's ledger stays. */
-async function lose(desk: RefundDesk, refund: Refund): Promise<void> {
-  const { client, namespace } = desk.world;
-  const { workflowId } = desk.run(refund);
-  await client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId } });
-  await until('it is forgotten', async () => (await desk.get(refund.refund_id)).status === 404);
-}
+const lose = (desk: RefundDesk, refund: Refund) => loseRun(desk.world, desk.run(refund).workflowId);
 
 async function ledgerOf(desk: RefundDesk, checkoutId: string) {
   const { memo } = await desk.world.handleOf(desk.tenant, checkoutId).describe();

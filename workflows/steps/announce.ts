@@ -1,4 +1,4 @@
-import { CancellationScope, log } from '@temporalio/workflow';
+import { CancellationScope, log, patched } from '@temporalio/workflow';
 import type { CheckoutInput } from '../../contracts/checkout.js';
 import type { RefundRequest } from '../../contracts/refund.js';
 import type { UnmatchedPaymentInput } from '../../contracts/unmatched-payment.js';
@@ -11,7 +11,7 @@ import {
   latePaymentEvent,
   refundEvent,
 } from '../../domain/tenant-event.js';
-import { startWebhookDelivery } from './effects.js';
+import { startWebhookDelivery, startWebhookDeliveryAtOnce } from './effects.js';
 
 /** Sees to it that the tenant's own system is told how the checkout ended, if it wants to know. */
 export async function announceCheckout(input: CheckoutInput, state: CheckoutState): Promise<void> {
@@ -35,8 +35,9 @@ export async function announceLatePayment(
 /** Starts the delivery as a run of its own, which outlives this one. Whatever goes wrong with it changes nothing here. */
 async function announce(tenantId: string, identified: IdentifiedEvent | undefined): Promise<void> {
   if (!identified) return;
+  const start = patched('announced-once-it-stands') ? startWebhookDelivery : startWebhookDeliveryAtOnce;
   try {
-    await CancellationScope.nonCancellable(() => startWebhookDelivery({ v: 1, tenantId, ...identified }));
+    await CancellationScope.nonCancellable(() => start({ v: 1, tenantId, ...identified }));
   } catch {
     log.error('a webhook could not be announced', { tenant: tenantId, event: identified.eventId });
   }

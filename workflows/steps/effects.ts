@@ -127,16 +127,30 @@ const sweep: ActivityOptions = {
 export const reconcilePage = activity('reconcilePage', sweep, 'Compare one page');
 export const lookAgain = activity('lookAgain', sweep, 'Look whether it helped');
 
-/**
- * A local activity: one event of the history instead of three. A child would cost five, because the server starts no child
- * of a run that has ended before.
- */
-export const { startWebhookDelivery } = proxyLocalActivities<Pick<Activities, 'startWebhookDelivery'>>({
+/** Nobody waits for it. A worker that dies, or a Temporal that is away, only delays it. */
+const announcing: ActivityOptions = {
   startToCloseTimeout: 5_000,
   scheduleToCloseTimeout: 24 * 3_600_000,
+  retry: { initialInterval: 200, backoffCoefficient: 3, maximumInterval: 600_000 },
+};
+
+/**
+ * An activity of its own task: what is announced stands in the history before. A child would do as well, but the server starts
+ * none of a run that has ended before, so its parent would wait just as long.
+ */
+export const startWebhookDelivery = activity(
+  'startWebhookDelivery',
+  announcing,
+  "Start telling the tenant's own system",
+);
+
+/** As runs from before did it: within the task that ends, which may yet be lost, and end another way. */
+export const { startWebhookDelivery: startWebhookDeliveryAtOnce } = proxyLocalActivities<
+  Pick<Activities, 'startWebhookDelivery'>
+>({
+  ...announcing,
   // Longer pauses are timers of the server: the state becomes visible meanwhile.
   localRetryThreshold: 1_000,
-  retry: { initialInterval: 200, backoffCoefficient: 3, maximumInterval: 600_000 },
   summary: "Start telling the tenant's own system",
 });
 

@@ -147,11 +147,12 @@ async function handOver(
   }
 }
 
-/** Brings the lost run back. False when that could not be done now. */
+/** Brings the lost run back. False when that could not be done now, or when its payment is late all the same. */
 async function restore({ input }: UnmatchedRun, paymentIntent: string): Promise<boolean> {
   const { tenantId, checkoutId } = input;
   try {
-    return (await restoreCheckout({ tenantId, checkoutId, paymentIntent })).restored;
+    const { restored, late } = await restoreCheckout({ tenantId, checkoutId, paymentIntent });
+    return restored && !late;
   } catch (error) {
     refusal(error);
     return false;
