@@ -1,3 +1,4 @@
+import { isRestored, lostAttempt } from '../contracts/checkout.js';
 import { attemptId, attemptOf } from '../contracts/ids.js';
 import {
   firstAttemptBeside,
@@ -5,12 +6,15 @@ import {
   firstAttemptsBefore,
   readAttempts,
 } from '../domain/attempts.js';
+import { isTerminal } from '../domain/checkout-state.js';
 import { honouredPayment } from '../domain/late-payment.js';
 import type { CheckoutRef } from './accounts.js';
-import { readCheckoutRun } from './checkout-runs.js';
+import { type CheckoutRunReading, readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
 import { readLateRun } from './published-runs.js';
 
-/** The attempts before this one in its period, the newest first: whoever sells the purchase looks at them first. */
+type KnownRun = Exclude<CheckoutRunReading, { run: 'gone' }>;
+
+/** The attempts before this one in its period, the newest first. */
 export function attemptsBeside(checkoutId: string): string[] {
   const { purchase = '', number = 0 } = attemptOf(checkoutId) ?? {};
   const ids: string[] = [];
@@ -21,8 +25,8 @@ export function attemptsBeside(checkoutId: string): string[] {
 
 /** A later attempt at the same purchase. */
 export interface LaterAttempt extends CheckoutRef {
-  /** Its newest run, epoch ms. */
-  startedAt: number;
+  /** When it was begun at the latest, epoch ms; undefined where its run was lost, and nothing tells. */
+  begunAt: number | undefined;
   /** It came to an end, and neither was paid nor is its late money kept. */
   inVain: boolean;
 }
@@ -34,16 +38,30 @@ export async function attemptsAfter({ tenantId, checkoutId }: CheckoutRef): Prom
   const later: LaterAttempt[] = [];
   for (const from of [number + 1, ...firstAttemptsAfter(number, Date.now())]) {
     for (const { run, ...ref } of await attemptsFrom(tenantId, purchase, from)) {
-      const inVain = run.run === 'ended' && run.state.status !== 'paid' && !(await readHonoured(ref));
-      later.push({ ...ref, startedAt: run.startedAt, inVain });
+      // One that ends is over, though it still tells others so. What only takes a number was over before it began.
+      const isOver =
+        (run.run !== 'broken' && isTerminal(run.state.status)) || run.checkout.startedBy === lostAttempt;
+      const inVain = isOver && run.state.status !== 'paid' && !(await readHonoured(ref));
+      later.push({ ...ref, begunAt: await begunAt(ref, run), inVain });
     }
   }
   return later;
 }
 
+/** A restored run began later than its attempt: that, no later than the payment which brought it back. */
+async function begunAt(ref: CheckoutRef, { checkout, startedAt }: KnownRun): Promise<number | undefined> {
+  if (!isRestored(checkout)) return startedAt;
+  if (checkout.startedBy === lostAttempt) return undefined;
+  const confirmedAt = (await readCheckoutRecord(ref))?.input.consent.confirmedAt;
+  return confirmedAt === undefined ? undefined : Date.parse(confirmedAt);
+}
+
+/** Stripe's clock is not Temporal's, and money that counts must not go back for that. */
+const skewMs = 5_000;
+
 /** The first of them that was under way, or over, at a time, epoch ms: a payment begun then is not what came before. */
 export function firstBefore(attempts: readonly LaterAttempt[], at: number): LaterAttempt | undefined {
-  return attempts.find(({ startedAt }) => startedAt < at);
+  return attempts.find(({ begunAt = Infinity }) => begunAt + skewMs < at);
 }
 
 /**

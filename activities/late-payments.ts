@@ -209,7 +209,10 @@ async function checkoutFacts(
   // A run that has come to its end, and is still closing, takes no payment any more: it would only be handed back and forth.
   if (!isTerminal(state.status)) return { run: 'open' };
   const paidBy = state.status === 'paid' ? state.instrument?.paymentIntent : undefined;
-  const isLost = checkout.startedBy === lostAttempt && takenAt <= found.startedAt;
+  const isForgotten = checkout.startedBy === lostAttempt;
+  const isLost = isForgotten && takenAt <= found.startedAt;
+  // When the purchase was tried with a forgotten attempt nobody knows: all that was kept counts.
+  const triedAt = isForgotten ? 0 : found.startedAt;
   const newer = await attemptsAfter(ref);
   return {
     run: 'ended',
@@ -217,7 +220,7 @@ async function checkoutFacts(
     amount: checkout.amount,
     currency: checkout.currency,
     newerAttempt: newer.some(({ inVain }) => !inVain),
-    ...((await isHonouredBefore(ref, found.startedAt)) && { olderHonoured: true }),
+    ...((await isHonouredBefore(ref, triedAt)) && { olderHonoured: true }),
     ...(isLost && !firstBefore(newer, begunAt) && { lost: true }),
   };
 }

@@ -1,20 +1,18 @@
 import { Context } from '@temporalio/activity';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type Stripe from 'stripe';
-import { type CheckoutInput, checkoutWorkflowType, lostAttempt, restoredBy } from '../contracts/checkout.js';
+import { type CheckoutInput, checkoutWorkflowType } from '../contracts/checkout.js';
 import { checkoutStart } from '../contracts/checkout-start.js';
 import { type RefundInput, refundWorkflowType } from '../contracts/refund.js';
 import { refundStart } from '../contracts/refund-start.js';
-import { isLateRefundId } from '../contracts/unmatched-payment.js';
 import { isWalletUnanswered } from '../domain/reconcile.js';
 import type { RefundReason } from '../domain/refund-policy.js';
 import { madeState } from '../domain/refund-state.js';
 import { listWalletAnswers } from '../providers/stripe/agent-authorizations.js';
 import { type ActivityDependencies, type CheckoutRef, onAccount, tenantOf } from './accounts.js';
-import { attemptsAfter, attemptsBeside, firstBefore } from './attempts.js';
-import { mayPay, readOwnPayment, refundsOf } from './charges.js';
 import { readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
 import { withVendorFailures } from './failures.js';
+import { asLostAttempt, createForgottenCheckouts, type ForgottenInput } from './forgotten-checkouts.js';
 import { readRefundRun, readStoppedRefund, type RefundRef } from './refund-runs.js';
 import type { TenantWebhookDependencies } from './tenant-webhooks.js';
 
@@ -28,12 +26,6 @@ interface AnsweredRequest {
   payment_intent?: string | null;
 }
 
-/** Attempts at one purchase are made in one call, or soon after it. */
-const moneyBesideMs = 2 * 24 * 3_600_000;
-
-/** Payments that are looked through for that: ten requests. */
-const maxRead = 1_000;
-
 /** The vendor's ids. */
 export interface FoundInstruments {
   authorizations: string[];
@@ -46,11 +38,12 @@ export function createLostRunActivities(
   dependencies: ActivityDependencies & Pick<TenantWebhookDependencies, 'tenantWebhook'>,
 ) {
   const { stripe, tenantWebhook, ownership } = dependencies;
+  const forgotten = createForgottenCheckouts(dependencies);
 
   /** What the lost run was started with, or, when nothing of it is left, what Stripe still tells of it. */
   async function lostInput(
     ref: CheckoutRef & { paymentIntent?: string },
-  ): Promise<CheckoutInput | undefined> {
+  ): Promise<ForgottenInput | undefined> {
     const found = await readCheckoutRun(ref);
     if (found.run === 'open' || found.run === 'ended') return undefined;
     if (found.run === 'broken') {
@@ -83,36 +76,10 @@ export function createLostRunActivities(
         reported: [...new Set(reported)],
         version: found.state.version,
       };
-      return { ...input, plan: [], recover };
+      return { input: { ...input, plan: [], recover } };
     }
     const { paymentIntent } = ref;
-    if (paymentIntent === undefined) return undefined;
-    const intent = await readOwnPayment(dependencies, { ...ref, paymentIntent });
-    // Nobody tries again while an attempt is under way: it was over, and this is no payment of its time.
-    const later = firstBefore(await attemptsAfter(ref), intent.created * 1_000);
-    const model = later && (await readCheckoutRecord(later));
-    if (model) return asLostAttempt(model.input, ref.checkoutId);
-    const origin = ownership.read(intent.metadata)?.origin;
-    if (!origin) return undefined;
-    const { tenantId, checkoutId } = ref;
-    const { amount, currency, description, livemode } = intent;
-    return {
-      v: 1,
-      requestId: restoredBy(paymentIntent),
-      tenantId,
-      checkoutId,
-      ...origin,
-      amount,
-      currency,
-      description: description ?? 'Payment',
-      livemode,
-      locale: tenantOf(dependencies, ref).locale,
-      consent: { amount, currency, confirmedAt: new Date(intent.created * 1_000).toISOString() },
-      contact: {},
-      plan: [],
-      announce: tenantWebhook(tenantId) !== undefined,
-      recover: { paymentIntent, version: 0 },
-    };
+    return paymentIntent === undefined ? undefined : forgotten.inputOf({ ...ref, paymentIntent });
   }
 
   /** What the run of a refund is started with of which nothing but the refund at Stripe is left: it looks, and may send nothing. */
@@ -158,51 +125,6 @@ export function createLostRunActivities(
     };
   }
 
-  /** Whether a payment was given back because it came late, and stays so. */
-  async function wasLate(ref: CheckoutRef, paymentIntent: string | null | undefined): Promise<boolean> {
-    if (!paymentIntent) return false;
-    const refunds = await refundsOf(dependencies, { ...ref, paymentIntent });
-    return refunds.some(
-      ({ refund: { status }, refundId = '' }) =>
-        isLateRefundId(refundId) && status !== 'failed' && status !== 'canceled',
-    );
-  }
-
-  /** Those of these checkouts that money came for, or is coming, among what was begun shortly before a time, epoch ms. */
-  async function withMoney(
-    ref: CheckoutRef,
-    checkoutIds: readonly string[],
-    at: number,
-  ): Promise<Set<string>> {
-    const created = { gte: Math.floor((at - moneyBesideMs) / 1_000), lte: Math.ceil(at / 1_000) };
-    const found = new Set<string>();
-    let read = 0;
-    for await (const intent of stripe.paymentIntents.list(
-      { created, limit: 100 },
-      onAccount(dependencies, ref),
-    )) {
-      if (++read > maxRead) break;
-      const owner = ownership.read(intent.metadata);
-      if (owner?.tenantId !== ref.tenantId || !mayPay(intent)) continue;
-      if (checkoutIds.includes(owner.checkoutId)) found.add(owner.checkoutId);
-    }
-    return found;
-  }
-
-  /**
-   * Takes the numbers of lost attempts before this one, or the purchase would be sold again under them. One that Stripe has
-   * money for is left to the next pass: who sells it before that finds the money by its key.
-   */
-  async function takeNumbersBefore(input: CheckoutInput): Promise<void> {
-    const { tenantId, checkoutId, consent } = input;
-    const gone: string[] = [];
-    for (const earlier of attemptsBeside(checkoutId))
-      if ((await readCheckoutRun({ tenantId, checkoutId: earlier })).run === 'gone') gone.push(earlier);
-    if (gone.length === 0) return;
-    const paid = await withMoney(input, gone, Date.parse(consent.confirmedAt));
-    for (const earlier of gone) if (!paid.has(earlier)) await startAgain(asLostAttempt(input, earlier));
-  }
-
   return {
     /**
      * Pages and payments that carry this checkout's mark and were made between the two times (epoch ms), and wallet requests
@@ -223,16 +145,20 @@ export function createLostRunActivities(
         for (const { data } of await listWalletAnswers(stripe, since, options)) {
           const { id, metadata, payment_intent: intent } = data.object as AnsweredRequest;
           if (!isOurs({ metadata }) || found.authorizations.includes(id)) continue;
-          if (!(await wasLate(ref, intent))) found.authorizations.push(id);
+          if (!(await forgotten.wasLate(ref, intent))) found.authorizations.push(id);
         }
         for await (const session of stripe.checkout.sessions.list(window, options)) {
           const { payment_intent: intent } = session;
-          if (!isOurs(session) || (await wasLate(ref, typeof intent === 'string' ? intent : intent?.id)))
+          if (
+            !isOurs(session) ||
+            (await forgotten.wasLate(ref, typeof intent === 'string' ? intent : intent?.id))
+          )
             continue;
           found.sessions.push(session.id);
         }
         for await (const intent of stripe.paymentIntents.list(window, options)) {
-          if (isOurs(intent) && !(await wasLate(ref, intent.id))) found.paymentIntents.push(intent.id);
+          if (isOurs(intent) && !(await forgotten.wasLate(ref, intent.id)))
+            found.paymentIntents.push(intent.id);
         }
         return found;
       });
@@ -248,15 +174,11 @@ export function createLostRunActivities(
       ...ref
     }: CheckoutRef & { paymentIntent?: string; alone?: true }): Promise<{ restored: boolean; late?: true }> {
       return withVendorFailures(async () => {
-        const input = await lostInput(ref);
-        if (!input) return { restored: false };
-        const { requestId } = input;
-        if (requestId === lostAttempt) return { ...(await startAgain(input)), late: true };
+        const lost = await lostInput(ref);
+        if (!lost) return { restored: false };
         // First: who is repeated finds the run there, and looks no further.
-        const isKnownByPayment =
-          ref.paymentIntent !== undefined && requestId === restoredBy(ref.paymentIntent);
-        if (isKnownByPayment && !alone) await takeNumbersBefore(input);
-        return startAgain(input);
+        if (!alone) for (const earlier of (await lost.before?.()) ?? []) await startAgain(earlier);
+        return { ...(await startAgain(lost.input)), ...(lost.late && { late: true }) };
       });
     },
 
@@ -292,12 +214,6 @@ export function createLostRunActivities(
       return { restored: true };
     },
   };
-}
-
-/** What takes the number of a lost attempt, after the model of another one at the same purchase. */
-function asLostAttempt(model: CheckoutInput, checkoutId: string): CheckoutInput {
-  const nothing = { plan: [], contact: {}, announce: false, recover: { version: 0 } };
-  return { ...model, checkoutId, requestId: lostAttempt, ...nothing };
 }
 
 /** False when the run is open or came to its own end. */

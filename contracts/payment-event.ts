@@ -17,6 +17,19 @@ export const paymentEventKinds = [
   'refund.failed',
 ] as const;
 
+const moneyKinds: readonly PaymentEventKind[] = [
+  'authorization.approved',
+  'session.completed',
+  'session.async_payment_succeeded',
+  'payment.succeeded',
+  'payment.processing',
+];
+
+/** Whether it says that money came in, is on its way, or may have been taken: the payment of an approval need not carry our mark. */
+export function tellsOfMoney({ kind }: Pick<PaymentEvent, 'kind'>): boolean {
+  return moneyKinds.includes(kind);
+}
+
 /** No id of a vendor is longer, and a signal may hold two megabytes. Source: docs.stripe.com/upgrades (ids). */
 const maxIdLength = 255;
 

@@ -36,6 +36,11 @@ export function firstAttemptBeside(number: number): number {
   return number - attemptPlace(number).within + 1;
 }
 
+/** When the period of a number began, epoch ms: no attempt of that number is older. */
+export function periodBegin(number: number): number {
+  return epoch + attemptPlace(number).period * periodMs;
+}
+
 /** When the period of that time is over, both epoch ms: from then on a number of it is given to nobody. */
 export function periodEnd(at: number): number {
   return epoch + (Math.floor((at - epoch) / periodMs) + 1) * periodMs;

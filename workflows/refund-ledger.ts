@@ -74,11 +74,28 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
   /** Refunds of this run of the ledger that go to Stripe without a person. */
   const automatic = new Set<string>();
 
-  function publish(
+  /** How often Stripe was asked for a sum, and of each checkout which answer is shown: an older question may be answered last. */
+  let questions = 0;
+  const shown = new Map<string, number>();
+
+  /** The sum that a question was answered with, or what an answer to a later one has shown since. */
+  function newestSum(
     { checkoutId, paymentIntent }: Pick<RefundRequest, 'checkoutId' | 'paymentIntent'>,
-    amount: number,
+    { question, sum }: { question: number; sum: number },
+  ): number {
+    const known = refunded[checkoutId];
+    const isOlder = question < (shown.get(checkoutId) ?? 0) && known && isOfPayment(known, paymentIntent);
+    return isOlder && patched('older-sums-are-no-news') ? known.amount : sum;
+  }
+
+  function publish(
+    payment: Pick<RefundRequest, 'checkoutId' | 'paymentIntent'>,
+    answer: { question: number; sum: number },
     refunds?: RefundLedgerMemo['refunds'],
   ): void {
+    const { checkoutId, paymentIntent } = payment;
+    const amount = newestSum(payment, answer);
+    shown.set(checkoutId, Math.max(answer.question, shown.get(checkoutId) ?? 0));
     const before = refunded[checkoutId] ?? { amount: 0, changes: 0 };
     // Before there was this patch an equal sum of another payment was no news.
     const isNews =
@@ -87,17 +104,6 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     if (isNews)
       refunded = { ...refunded, [checkoutId]: { amount, changes: before.changes + 1, paymentIntent } };
     upsertMemo({ refunded, ...(refunds && { refunds }) } satisfies RefundLedgerMemo);
-  }
-
-  /** What a reading says was given back, unless a newer one was published since: `changes` before it began. */
-  function newestSum(
-    { checkoutId, paymentIntent }: Pick<RefundRequest, 'checkoutId' | 'paymentIntent'>,
-    read: number,
-    changesBefore: number,
-  ): number {
-    const shown = refunded[checkoutId];
-    const isOlder = shown && shown.changes > changesBefore && isOfPayment(shown, paymentIntent);
-    return isOlder && patched('older-sums-are-no-news') ? shown.amount : read;
   }
 
   const isKnown = (refundId: string) => entries.some((entry) => entry.refundId === refundId);
@@ -176,14 +182,14 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
   async function follow(
     request: RefundRequest,
     made: MadeRefund,
-    refundedAtStripe: number,
+    answer: { question: number; sum: number },
   ): Promise<RefundAnswer> {
     const { refundId, checkoutId, paymentIntent, currency } = request;
     const { refund, amount, requestHash, madeAt: at } = made;
     unfollowed.delete(refundId);
     const outcome = 'at_stripe';
     entries = withRefund(entries, { refundId, checkoutId, paymentIntent, amount, currency, at, outcome });
-    publish(request, refundedAtStripe, refundsByCheckout(entries));
+    publish(request, answer, refundsByCheckout(entries));
     const started = startRefund({
       request: { ...request, amount, requestHash },
       verdict: { kind: 'automatic' },
@@ -201,7 +207,7 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     if (known) return known;
     const requestedAt = Date.now();
     const sums = sumsOf(entries, { paymentIntent, currency, now: requestedAt });
-    const changesBefore = refunded[checkoutId]?.changes ?? 0;
+    const question = ++questions;
     const reading = await examineRefundRequest({ request, sums, requestedAt });
     if (!reading) throw ApplicationFailure.nonRetryable('not sent by the API', 'not_sealed');
     // Other requests may have been let through meanwhile. From here to the entry nothing can come in between.
@@ -209,8 +215,9 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
       await starting.get(refundId);
       return { startedBy: '', refundId };
     }
-    const refundedAtStripe = newestSum(request, reading.refunded, changesBefore);
-    if (reading.made) return follow(request, reading.made, refundedAtStripe);
+    const answer = { question, sum: reading.refunded };
+    if (reading.made) return follow(request, reading.made, answer);
+    const refundedAtStripe = newestSum(request, answer);
     const now = Date.now();
     const { captured, disputed, grant } = reading;
     const facts = {
@@ -254,11 +261,7 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
       at: now,
       outcome,
     });
-    publish(
-      request,
-      refundedAtStripe,
-      patched('refunds-are-listed') ? refundsByCheckout(entries) : undefined,
-    );
+    publish(request, answer, patched('refunds-are-listed') ? refundsByCheckout(entries) : undefined);
     const granted = grant && {
       grant,
       requestedAt,
@@ -289,8 +292,9 @@ export async function refundLedger(input: RefundLedgerInput): Promise<void> {
     const [checkoutId, paymentIntent] = next;
     toRead.delete(checkoutId);
     try {
-      const reading = await readRefundable({ tenantId, checkoutId, paymentIntent });
-      publish({ checkoutId, paymentIntent }, reading.refunded);
+      const question = ++questions;
+      const { refunded: sum } = await readRefundable({ tenantId, checkoutId, paymentIntent });
+      publish({ checkoutId, paymentIntent }, { question, sum });
       return true;
     } catch (error) {
       // A payment that Stripe does not know never had one.

@@ -21,7 +21,7 @@ export async function unmatchedPayment(input: UnmatchedPaymentInput): Promise<La
         open++;
         void settleLatePayment(run, event).finally(() => open--);
       }
-      // The SDK drops a local activity that begins when its run ends.
+      // What begins when its run ends is dropped.
       if (open === 0 && run.isAnnouncing && patched('announced-before-the-end')) await run.allAnnounced();
     } while (open > 0 || run.hasEvents);
     await condition(allHandlersFinished);

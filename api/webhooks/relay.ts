@@ -2,11 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { encodeToPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { type CheckoutMemo, checkoutWorkflowId } from '../../contracts/checkout.js';
-import {
-  type PaymentEvent,
-  type PaymentEventKind,
-  paymentEventReceived,
-} from '../../contracts/payment-event.js';
+import { type PaymentEvent, paymentEventReceived, tellsOfMoney } from '../../contracts/payment-event.js';
 import { paymentRefunded, refundLedgerWorkflowType, refundWorkflowId } from '../../contracts/refund.js';
 import { isLateRefundId, paymentOfLateRefund } from '../../contracts/unmatched-payment.js';
 import { isTerminal } from '../../domain/checkout-state.js';
@@ -31,15 +27,6 @@ const followerWindowMs = 1_000;
 
 /** When followers look whether the checkout is paid; after the last pause they are signaled like any other. */
 const followerPausesMs = [250, 750];
-
-/** Says that money came in, is on its way, or may have been taken: the payment of an approval need not carry our mark. */
-const moneyKinds: readonly PaymentEventKind[] = [
-  'authorization.approved',
-  'session.completed',
-  'session.async_payment_succeeded',
-  'payment.succeeded',
-  'payment.processing',
-];
 
 /** Brings verified webhooks to their workflow. Answers only once Temporal has the event; throws `unavailable` before that. */
 export class WebhookRelay {
@@ -198,7 +185,7 @@ export class WebhookRelay {
    * not know of gets a run of its own.
    */
   async #afterTheEnd(tenantId: string, checkoutId: string, event: PaymentEvent): Promise<Effect> {
-    if (!moneyKinds.includes(event.kind)) return 'ignored';
+    if (!tellsOfMoney(event)) return 'ignored';
     const memo = await readCheckout(this.#client, tenantId, checkoutId);
     if (memo && isTerminal(memo.state.status) && isKnown(memo, event)) return 'duplicate';
     await reportLatePayment(this.#client, tenantId, checkoutId, event);

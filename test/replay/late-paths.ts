@@ -22,6 +22,7 @@ function lateMoney(tenant: string, state: 'refunded' | 'honoured'): Path {
 export const latePaths: Readonly<Record<string, Path>> = {
   'late-refunded': lateMoney('brisk', 'refunded'),
   'late-honoured': lateMoney('obliging', 'honoured'),
+  'late-announced': lateMoney('restless', 'refunded'),
   'restored-then-paid': async (world) => {
     const caller = new Caller(world);
     const id = await caller.begin({}, onlyLink);

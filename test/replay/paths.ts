@@ -6,8 +6,8 @@ import { refundPaths } from './refund-paths.js';
 
 const onlyLink = { rails: ['paymentLink'] };
 
-/** Its own system is told how its checkouts end. */
-export const announcingTenant = 'cautious';
+/** Their own systems are told: of a checkout, of late money, of a refund. */
+export const announcingTenants = ['cautious', 'restless', 'telling'];
 
 /** A path that begins with a start and goes on as `act` says; recorded as soon as it is in the named state. */
 function path(
@@ -42,8 +42,7 @@ const checkoutPaths: Readonly<Record<string, Path>> = {
     await caller.reach(id, 'awaiting_wallet');
     await standIns.approve(id);
   }),
-  /** Its tenant's own system is told. */
-  announced: path('paid', payOnPage, { tenant: announcingTenant, more: onlyLink }),
+  announced: path('paid', payOnPage, { tenant: 'cautious', more: onlyLink }),
   'token-charged': path('paid', async (caller, id, { standIns }) => {
     await caller.reach(id, 'awaiting_wallet');
     await standIns.approve(id, { grants: 'shared_payment_token' });

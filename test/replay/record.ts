@@ -7,7 +7,7 @@ import { startTemporalServer } from '../support/world/temporal-server.js';
 import { startWorld, type World } from '../support/world/world.js';
 import { buildWorkflowBundle } from '../../workers/bundle.js';
 import { tenants } from '../support/world/tenants.js';
-import { announcingTenant, paths } from './paths.js';
+import { announcingTenants, paths } from './paths.js';
 import { refundPathTenants } from './refund-paths.js';
 
 /**
@@ -55,7 +55,7 @@ const world = await startWorld({
   temporalAddress: server.address,
   workflowBundle,
   tenants: [...tenants, ...refundPathTenants],
-  webhookTenants: [announcingTenant],
+  webhookTenants: announcingTenants,
 });
 try {
   mkdirSync(folder, { recursive: true });

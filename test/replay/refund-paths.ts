@@ -4,10 +4,11 @@ import { type Refund, RefundDesk, refundTenant } from '../support/world/refund-d
 import type { World } from '../support/world/world.js';
 import type { Path } from './path.js';
 
-/** Tenants of the recorded refunds: one with time to decide, one without. */
+/** Tenants of the recorded refunds: one with time to decide, one without, and one whose own system is told. */
 export const refundPathTenants = [
   refundTenant('patient', { remind_after_ms: 200, escalate_after_ms: 400 }),
   refundTenant('impatient', { approval_deadline_ms: 400 }),
+  refundTenant('telling'),
 ];
 
 type Act = (desk: RefundDesk, refund: Refund, world: World) => Promise<unknown>;
@@ -28,6 +29,7 @@ const nothing: Act = async () => undefined;
 /** Every way through the refund workflow, and one through a customer's ledger. A refunded run goes on watching. */
 export const refundPaths: Readonly<Record<string, Path>> = {
   'refund-automatic': path(2_000, 'refunded', nothing),
+  'refund-announced': path(2_000, 'refunded', nothing, 'telling'),
   'refund-approved': path(8_000, 'refunded', (desk, refund) =>
     desk.decide(refund, 'approve', { note: 'fine' }),
   ),

@@ -4,6 +4,7 @@ import type { Book } from './book.js';
 
 interface Told {
   type: string;
+  timestamp: string;
   data: { checkout_id: string; late_payment?: { payment_intent: string; state: string } };
 }
 
@@ -11,6 +12,8 @@ interface Told {
 export class Announcements {
   readonly #book: Book;
   readonly #told = new Set<string>();
+  /** When a checkout was begun once more, epoch ms: what is told of an earlier time may come as late as it likes. */
+  readonly #begunAt = new Map<string, number>();
   /** The unpaid end that was told last of each checkout. */
   readonly #unpaidEnds = new Map<string, string>();
 
@@ -24,7 +27,7 @@ export class Announcements {
 
   /** `at`: when, epoch ms. `tookMoney`: the checkout has money now that it asked for. Gives the event's type. */
   heard({ body }: Announcement, at: number, tookMoney: (checkoutId: string) => boolean): string {
-    const { type, data } = JSON.parse(body) as Told;
+    const { type, data, timestamp } = JSON.parse(body) as Told;
     const { checkout_id: id, late_payment: late } = data;
     this.#told.add(late ? `${late.payment_intent} ${late.state}` : `${id} ${type}`);
     if (type === 'checkout.paid' && this.#book.captured(id) === 0)
@@ -33,6 +36,7 @@ export class Announcements {
     if (!unpaid.includes(type)) return type;
     if (tookMoney(id))
       throw new Violation('I4', `the tenant was told ${type} of ${id}, which has taken money`);
+    if (Date.parse(timestamp) < (this.#begunAt.get(id) ?? -Infinity)) return type;
     const before = this.#unpaidEnds.get(id) ?? type;
     if (before !== type)
       throw new Violation('I4', `the tenant was told ${before} of ${id}, and then ${type}`);
@@ -41,7 +45,8 @@ export class Announcements {
   }
 
   /** Somebody begins it once more, or sends it back: it may end another way. */
-  beginsAnew(checkoutId: string): void {
+  beginsAnew(checkoutId: string, at: number): void {
+    this.#begunAt.set(checkoutId, at);
     this.#unpaidEnds.delete(checkoutId);
   }
 

@@ -106,14 +106,14 @@ export class Callers {
     });
   }
 
-  /** A refund of a bank debit is under way as long as that was, and an hour at most. */
+  /** A refund of a bank debit is under way as long as that was, and half an hour at most: the last pass sees its end. */
   #bankReturns({ id, charge }: Stripe.Refund): void {
     const { scenario, standIns } = this.#world;
     const { amount } =
       (typeof charge === 'string' ? standIns.world.state.charges[charge]?.object : undefined) ?? {};
     const { after = 0, returns } = scenario.purchases.find((one) => one.amount === amount)?.caller.bank ?? {};
     const outcome = returns ? 'failed' : 'succeeded';
-    this.#later(Math.min(after, 3_600_000), `the bank says ${outcome} to a refund`, () => {
+    this.#later(Math.min(after, 1_800_000), `the bank says ${outcome} to a refund`, () => {
       const record = standIns.world.state.refunds[id];
       if (record) settleRefund(standIns.world, record, outcome);
       this.#world.story.tell('bank', `refund ${id.slice(0, 9)} ${outcome}`, `refund of a debit ${outcome}`);

@@ -1,7 +1,7 @@
 import type { Book } from './book.js';
 
 /** Stripe does what it was asked for as much later: `very_slow` in support/simulation/vendor-network, ms. */
-const longestUnderWayMs = 15_000;
+export const longestUnderWayMs = 15_000;
 
 /** Ways to pay that were open, or about to be, when ops ended, lost or reset a run: the next one may not know of them. */
 export class LeftOpen {

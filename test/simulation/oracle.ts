@@ -79,7 +79,7 @@ export class Oracle {
   confirmed(checkoutId: string, purchase: number, amount: number): void {
     const known = this.#checkouts.get(checkoutId) ?? { purchase, confirmed: new Set() };
     known.confirmed.add(amount);
-    this.#announcements.beginsAnew(checkoutId);
+    this.#announcements.beginsAnew(checkoutId, this.#world.time.now);
     this.#checkouts.set(checkoutId, known);
     this.#losses.begins(checkoutId, purchase);
   }
@@ -128,7 +128,7 @@ export class Oracle {
 
   /** Ops set its run back: what it opened since then it may open again, or go another way. */
   reset(checkoutId: string): void {
-    this.#announcements.beginsAnew(checkoutId);
+    this.#announcements.beginsAnew(checkoutId, this.#world.time.now);
     const open = this.#book.live(checkoutId).length + (this.#leaves(checkoutId) ? 1 : 0);
     this.#resets.set(checkoutId, (this.#resets.get(checkoutId) ?? 0) + open);
   }
@@ -297,11 +297,13 @@ export class Oracle {
       const kept = mine
         .flatMap((id) => this.#book.payments(id).map((payment) => ({ ...payment, id })))
         .filter((payment) => payment.net > 0 && payment.returned !== 'succeeded' && !isForPeople(payment));
+      // Only a later attempt that is known tells a copy for a forgotten one from what the caller paid.
+      const noneSince = !mine.some((id) => this.#losses.begunInTheLight.has(id) && !this.#lost.has(id));
       const inTheDark = kept.filter(
         ({ id, intent, takenAt }) =>
           this.#losses.begunInTheDark.has(id) ||
           // Where all was lost, nothing tells somebody's copy, nor late money, from what the caller paid.
-          (takenAt < lightSince && this.#forgotten.has(id) && this.#book.copies.has(intent)) ||
+          ((takenAt < lightSince || noneSince) && this.#forgotten.has(id) && this.#book.copies.has(intent)) ||
           (takenAt < lightSince && this.#isHonoured(id)),
       );
       const again = this.#again.get(purchase)?.size ?? 0;

@@ -21,8 +21,8 @@ export const planted: readonly Planted[] = [
   bug(
     'late money ignored',
     'api/webhooks/relay.ts',
-    "    if (!moneyKinds.includes(event.kind)) return 'ignored';",
-    "    if (moneyKinds.length > 0) return 'ignored';",
+    "    if (!tellsOfMoney(event)) return 'ignored';",
+    "    if (tellsOfMoney(event)) return 'ignored';",
   ),
   bug(
     'money of another way to pay not reported at the end',

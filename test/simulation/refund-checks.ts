@@ -1,6 +1,7 @@
 import type { RefundMemo } from '../../contracts/refund.js';
 import { Violation } from '../support/simulation/violation.js';
 import type { Book } from './book.js';
+import { longestUnderWayMs } from './left-open.js';
 import type { World } from './world.js';
 
 interface Decided {
@@ -34,7 +35,8 @@ export class RefundChecks {
   readonly #refundsAsked = new Map<string, { askedAt: number; knownAt: number }>();
   /** The refund that each request was answered with. */
   readonly #answers = new Map<string, Pick<RefundMemo['refund'], 'refundId' | 'paymentIntent'>>();
-  #bookLost = false;
+  /** When a customer's book was lost, epoch ms. */
+  readonly #booksLost: number[] = [];
   readonly #decided = new Map<string, Decided[]>();
 
   /** `customerOf`: whose a checkout is; undefined where a loss has made that unknown. */
@@ -74,7 +76,7 @@ export class RefundChecks {
 
   /** A customer's book was lost, or set back: what was let through in the last day may not be known any more. */
   bookLost(): void {
-    this.#bookLost = true;
+    this.#booksLost.push(this.#world.time.now);
   }
 
   heard(tenantId: string, memo: RefundMemo): void {
@@ -113,7 +115,7 @@ export class RefundChecks {
       if (list.length > 1) throw new Violation('I5', `refund ${id} was made ${list.length} times`);
     }
     for (const [payment, refunds] of byPayment) this.#approvals(payment, refunds);
-    if (!this.#bookLost)
+    if (this.#booksLost.length === 0)
       for (const [customer, refunds] of byCustomer) this.#approvals(customer, refunds, 24 * 3_600_000);
     for (const [id, { refund, state }] of this.#refunds) {
       const made = byRequest.get(id) ?? [];
@@ -145,8 +147,9 @@ export class RefundChecks {
         if (withinMs < Infinity && (knownAt > asked.knownAt || askedAt <= asked.knownAt - withinMs))
           return false;
         // A new book knows of those at Stripe alone, and not of those on their way there.
-        const onItsWay = one.madeAt > Math.min(asked.knownAt, madeAt - onTheWayMs);
-        if (this.#bookLost && one.id !== id && onItsWay) return false;
+        const isNew = this.#booksLost.some((at) => Math.abs(at - madeAt) < longestUnderWayMs);
+        const onItsWay = one.madeAt > Math.min(asked.knownAt, isNew ? madeAt - onTheWayMs : Infinity);
+        if (this.#booksLost.length > 0 && one.id !== id && onItsWay) return false;
         return !one.approved || knownAt < asked.askedAt;
       });
       const sum = before.reduce((total, { amount }) => total + amount, 0);

@@ -41,8 +41,8 @@ const needsReconciliation = [
   'webhook bad_signature',
 ];
 
-/** Time for a pass of reconciliation, and for what it starts anew to end, ms: banks take an hour at most to answer a refund. */
-const reconciledWithinMs = 2 * 3_600_000;
+/** Time for a pass of reconciliation, and for what it starts anew to end, ms. */
+const reconciledWithinMs = 3_600_000;
 
 /** Runs one schedule to its end. The same scenario always gives the same story. */
 export async function simulate(

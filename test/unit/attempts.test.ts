@@ -6,6 +6,7 @@ import {
   firstAttemptBeside,
   firstAttemptsAfter,
   firstAttemptsBefore,
+  periodBegin,
   periodEnd,
   readAttempts,
 } from '../../domain/attempts.js';
@@ -42,6 +43,8 @@ describe('the numbers of attempts', () => {
     expect(firstAttemptAt(start - 1)).toBe(22 * 200 + 1);
     expect(firstAttemptAt(start + fortnight - 1)).toBe(23 * 200 + 1);
     expect(periodEnd(start)).toBe(start + fortnight);
+    expect(periodBegin(firstAttemptAt(start))).toBe(start);
+    expect(periodBegin(firstAttemptAt(start + fortnight) + 199)).toBe(start + fortnight);
     expect(periodEnd(start - 1)).toBe(start);
     expect(firstAttemptAt(0)).toBe(1);
   });

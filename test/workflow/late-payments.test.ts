@@ -2,6 +2,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect } from 'vitest';
 import { paymentEventReceived } from '../../contracts/payment-event.js';
 import {
+  lateRefundId,
   unmatchedPaymentStart,
   unmatchedPaymentWorkflowId,
   unmatchedPaymentWorkflowType,
@@ -119,6 +120,25 @@ describe('money that comes after the end', () => {
       return body.late_payment?.state === 'honoured' && body;
     });
     expect(again).toMatchObject({ amount_captured: 4_900, amount_refunded: 900 });
+  });
+
+  test('is no longer said to be kept when a request that was under way gives it back', async ({
+    newCaller,
+    world,
+  }) => {
+    const caller = newCaller({ tenant: 'obliging' });
+    const id = await expired(caller);
+    await payLate(world, id);
+    await caller.reach(id, late('honoured'));
+    const { charges } = await world.standIns.ledger();
+    const paymentIntent =
+      charges.find(({ metadata }) => metadata['vc_checkout'] === id)?.payment_intent ?? '';
+    // As a run sent it that ops reset, and that judged otherwise.
+    const refundId = lateRefundId(paymentIntent);
+    const metadata = world.ownership.mark({ tenantId: caller.tenant, checkoutId: id, refundId });
+    await world.stripe.refunds.create({ payment_intent: paymentIntent, metadata });
+    expect(await caller.reach(id, late('refunded'))).toMatchObject({ amount_captured: 0 });
+    expect((await caller.quote()).status).toBe(201);
   });
 
   test('goes back whatever the policy when the purchase was tried again meanwhile', async ({

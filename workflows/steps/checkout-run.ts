@@ -20,7 +20,7 @@ import {
   switchRail,
 } from '../../contracts/checkout.js';
 import { retryNow } from '../../contracts/levers.js';
-import { type PaymentEvent, paymentEventReceived } from '../../contracts/payment-event.js';
+import { type PaymentEvent, paymentEventReceived, tellsOfMoney } from '../../contracts/payment-event.js';
 import { checkoutStateAttribute, railAttribute } from '../../contracts/search-attributes.js';
 import {
   allowedActions,
@@ -148,8 +148,10 @@ export class CheckoutRun {
 
   /** Payments that were reported while this run was open and are not what it was paid with: somebody must look into them. */
   get otherPayments(): PaymentEvent[] {
-    const own = this.state.status === 'paid' ? this.state.instrument?.paymentIntent : undefined;
-    return [...this.#reportedPayments.values()].filter(({ objectId }) => objectId !== own);
+    const { status, instrument } = this.state;
+    const { paymentIntent, session, authorization } = (status === 'paid' && instrument) || {};
+    const own = [paymentIntent, session, authorization];
+    return [...this.#reportedPayments.values()].filter(({ objectId }) => !own.includes(objectId));
   }
 
   #registerHandlers(): void {
@@ -254,10 +256,16 @@ export class CheckoutRun {
   #receive(received: unknown): void {
     const event = this.inbox.receive(received);
     if (!event) return;
-    if (event.kind === 'payment.succeeded') this.#reportedPayments.set(event.objectId, event);
+    if (event.kind === 'payment.succeeded' || this.#comesAfterTheEnd(event))
+      this.#reportedPayments.set(event.objectId, event);
     if (event.kind === 'message.undelivered') this.#undelivered.add(event.objectId);
     if (event.kind.startsWith('authorization.')) this.reportedAuthorization = event.objectId;
     if (this.#concernsOpenRail(event)) this.inbox.announce();
+  }
+
+  /** News of money while the end is being announced: nothing here reads Stripe any more. */
+  #comesAfterTheEnd(event: PaymentEvent): boolean {
+    return isTerminal(this.state.status) && tellsOfMoney(event) && patched('news-after-the-end');
   }
 
   /** Events of a rail that was proved shut before the next one opened change nothing any more. */

@@ -106,7 +106,12 @@ export const findInstruments = activity(
   'Look for what was opened before',
 );
 export const reportLatePayment = activity('reportLatePayment', effect, 'Give other money a run of its own');
-export const restoreCheckout = activity('restoreCheckout', read, 'Start the lost run again');
+export const restoreCheckout = activity(
+  'restoreCheckout',
+  // Where other attempts are lost too, the payments of two weeks are looked through.
+  { ...read, startToCloseTimeout: 60_000 },
+  'Start the lost run again',
+);
 export const refundLatePayment = activity('refundLatePayment', effect, 'Give the late money back');
 export const textLatePayment = activity(
   'textLatePayment',
@@ -127,7 +132,7 @@ const sweep: ActivityOptions = {
 export const reconcilePage = activity('reconcilePage', sweep, 'Compare one page');
 export const lookAgain = activity('lookAgain', sweep, 'Look whether it helped');
 
-/** Nobody waits for it. A worker that dies, or a Temporal that is away, only delays it. */
+/** Tried until it is done: the run stays open meanwhile. */
 const announcing: ActivityOptions = {
   startToCloseTimeout: 5_000,
   scheduleToCloseTimeout: 24 * 3_600_000,

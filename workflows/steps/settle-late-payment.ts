@@ -32,7 +32,7 @@ export async function settleLatePayment(run: UnmatchedRun, event: PaymentEvent):
     claimed = true;
     const earlier = run.takenOver(paymentIntent);
     // Settled long ago: what was bought since says nothing about it.
-    if (earlier?.status === 'honoured') return linger(waiting);
+    if (earlier?.status === 'honoured') return linger(run, event, examined, waiting);
     const verdict = judgeLatePayment(paymentIntent, facts, run.honouredOther(paymentIntent));
     switch (verdict.kind) {
       case 'nothing':
@@ -80,13 +80,27 @@ async function honour(
   }
   if (news) announce(run, examined, news);
   tellCaller(run, examined, 'honour', false);
-  return linger(waiting);
+  return linger(run, event, examined, waiting);
 }
 
-/** Keeps what was decided in this run, so that a further payment of the same checkout is judged by it. */
-async function linger(waiting: WaitingRun): Promise<void> {
+/**
+ * Keeps what was decided in this run, so that a further payment of the same checkout is judged by it. A run that ops reset may
+ * have sent it back before: its request may still have been under way when this one looked.
+ */
+async function linger(
+  run: UnmatchedRun,
+  event: PaymentEvent,
+  examined: LatePaymentExamination,
+  waiting: WaitingRun,
+): Promise<void> {
   const deadlineAt = Date.now() + watchMs;
-  while (Date.now() < deadlineAt) await awaitPaymentEvent(waiting, lingering(deadlineAt));
+  while (Date.now() < deadlineAt) {
+    await awaitPaymentEvent(waiting, lingering(deadlineAt));
+    if (!patched('honoured-money-may-go-back')) continue;
+    const inHand = refundInHand(run, examined, 'policy', waiting);
+    const made = await lookUp(inHand);
+    if (made) return followRefund(run, event, examined, inHand, made);
+  }
 }
 
 const lingering = (deadlineAt: number) =>

@@ -75,6 +75,8 @@ export interface World {
   /** What decisions are signed with. */
   decisionKey: Buffer;
   approvalLinks: ApprovalLinks;
+  /** Makes the marks that Stripe's objects carry. */
+  ownership: Ownership;
   /** The tenants file as API and workers see it; a test may change it while they run. */
   tenants: Map<string, Tenant>;
   /** A key of the tenant with the scopes of a role; the agent's if none is named. */
@@ -241,6 +243,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     decisions,
     decisionKey,
     approvalLinks,
+    ownership,
     tenants,
     keyOf: (tenantId, role) => keyOf(tenantId, role)?.secret ?? '',
     keyName: (tenantId, role) => `key:${keyOf(tenantId, role)?.id ?? ''}`,
