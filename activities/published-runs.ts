@@ -5,6 +5,8 @@ import { isUnknownRun } from './checkout-runs.js';
 
 interface PublishedRun<Memo> {
   open: boolean;
+  /** Closed, but not by its own end. */
+  stopped: boolean;
   /** Epoch ms. */
   startedAt: number;
   memo: Partial<Memo>;
@@ -18,6 +20,7 @@ export async function readPublished<Memo>(workflowId: string): Promise<Published
       .describe();
     return {
       open: status.name === 'RUNNING' || status.name === 'PAUSED',
+      stopped: !['RUNNING', 'PAUSED', 'COMPLETED'].includes(status.name),
       startedAt: startTime.getTime(),
       memo: (memo ?? {}) as Partial<Memo>,
     };
@@ -31,9 +34,9 @@ export async function readPublished<Memo>(workflowId: string): Promise<Published
 export async function readLateRun(
   tenantId: string,
   checkoutId: string,
-): Promise<{ open: boolean; startedAt: number; state: LatePaymentState } | undefined> {
+): Promise<(Omit<PublishedRun<never>, 'memo'> & { state: LatePaymentState }) | undefined> {
   const run = await readPublished<UnmatchedPaymentMemo>(unmatchedPaymentWorkflowId(tenantId, checkoutId));
   if (!run) return undefined;
-  const { open, startedAt, memo } = run;
-  return { open, startedAt, state: memo.state ?? { version: 0, payments: [] } };
+  const { memo, ...rest } = run;
+  return { ...rest, state: memo.state ?? { version: 0, payments: [] } };
 }

@@ -8,7 +8,7 @@ import type { ObjectReconciler } from './reconcile-object.js';
 import { readLateRun } from './published-runs.js';
 import { idInWorkflow } from './reconciliation-facts.js';
 import { readRefundRun } from './refund-runs.js';
-import { announceEnd } from './tenant-webhooks.js';
+import { announceEnd, announceLatePayments, announceRefund } from './tenant-webhooks.js';
 
 /** Looks at runs that Temporal lists, for what Stripe's lists do not show. */
 export class RunReconciler {
@@ -67,8 +67,12 @@ export class RunReconciler {
   }
 
   async #refund(refundId: string, graceMs: number): Promise<Difference | undefined> {
-    const found = await readRefundRun({ tenantId: this.#tenantId, refundId });
-    if (found.run !== 'open') return this.#objects.stoppedRefund(refundId, found);
+    const ref = { tenantId: this.#tenantId, refundId };
+    const found = await readRefundRun(ref);
+    if (found.run !== 'open') {
+      if (found.run === 'broken') await announceRefund(ref);
+      return this.#objects.stoppedRefund(refundId, found);
+    }
     const { checkoutId, startedAt } = found;
     const { status, event, failureReason } = found.state;
     const object = refundWorkflowId(this.#tenantId, refundId);
@@ -82,7 +86,9 @@ export class RunReconciler {
   async #latePayments(checkoutId: string): Promise<Difference | undefined> {
     const late = await readLateRun(this.#tenantId, checkoutId);
     if (!late) return undefined;
-    for (const { paymentIntent, status } of late.state.payments) {
+    const { payments } = late.state;
+    if (late.stopped) await announceLatePayments({ tenantId: this.#tenantId, checkoutId }, payments);
+    for (const { paymentIntent, status } of payments) {
       if (status !== 'needs_attention' && status !== 'refunding') continue;
       const found = await this.#objects.paymentById(paymentIntent);
       if (found) return found;

@@ -19,6 +19,7 @@ export type RefundRunReading =
   | {
       run: 'open' | 'ended' | 'broken';
       state: RefundState;
+      refund: RefundMemo['refund'];
       checkoutId: string;
       /** When the newest run began, epoch ms. */
       startedAt: number;
@@ -34,7 +35,7 @@ export async function readRefundRun({ tenantId, refundId }: RefundRef): Promise<
     if (!refund || !state) return { run: 'gone' };
     const open = status.name === 'RUNNING' || status.name === 'PAUSED';
     const run = open ? 'open' : status.name === 'COMPLETED' ? 'ended' : 'broken';
-    return { run, state, checkoutId: refund.checkoutId, startedAt: startTime.getTime() };
+    return { run, state, refund, checkoutId: refund.checkoutId, startedAt: startTime.getTime() };
   } catch (error) {
     if (isUnknownRun(error)) return { run: 'gone' };
     throw error;
@@ -49,10 +50,7 @@ export async function readStoppedRefund(ref: RefundRef): Promise<RefundInput | u
   const found = await readRefundRun(ref);
   if (found.run !== 'broken' || refundTransitions[found.state.status].length === 0) return undefined;
   const { state } = found;
-  const { events } = await Context.current()
-    .client.workflow.getHandle(refundWorkflowId(ref.tenantId, ref.refundId))
-    .fetchHistory();
-  const input = decoded<RefundInput>(events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads);
+  const { input, events } = await readRecord(ref);
   if (!input) return undefined;
   const sent = events?.findLast(
     (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'submitRefund',
@@ -72,6 +70,19 @@ export async function readStoppedRefund(ref: RefundRef): Promise<RefundInput | u
     ...(attempt !== undefined && { attempt }),
   };
   return { ...input, recover };
+}
+
+/** Whether the tenant's own system is to be told of a refund: so it was when that was started. */
+export async function isRefundAnnounced(ref: RefundRef): Promise<boolean> {
+  return (await readRecord(ref)).input?.request.announce ?? false;
+}
+
+async function readRecord({ tenantId, refundId }: RefundRef) {
+  const { events } = await Context.current()
+    .client.workflow.getHandle(refundWorkflowId(tenantId, refundId))
+    .fetchHistory();
+  const started = events?.[0]?.workflowExecutionStartedEventAttributes;
+  return { events, input: decoded<RefundInput>(started?.input?.payloads) };
 }
 
 function decoded<T>(payloads: Payload[] | null | undefined): T | undefined {

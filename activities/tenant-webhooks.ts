@@ -12,7 +12,8 @@ import {
   webhookDeliveryWorkflowType,
   webhookMessageId,
 } from '../contracts/tenant-event.js';
-import { checkoutEvent } from '../domain/tenant-event.js';
+import type { LatePayment } from '../domain/late-payment.js';
+import { checkoutEvent, latePaymentEvent, refundEvent } from '../domain/tenant-event.js';
 import {
   type TenantWebhook,
   type WebhookSender,
@@ -20,6 +21,7 @@ import {
 } from '../providers/tenant-webhooks/sender.js';
 import type { CheckoutRef } from './accounts.js';
 import { readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
+import { isRefundAnnounced, readRefundRun, type RefundRef } from './refund-runs.js';
 
 export interface TenantWebhookDependencies {
   /** Where the tenant wants its webhooks; undefined when the file does not name it (any more). */
@@ -135,14 +137,41 @@ async function startDelivery(input: WebhookDeliveryInput): Promise<void> {
   }
 }
 
-/** Tells the tenant's own system of the end of a run that was stopped after it, and perhaps before it could do so itself. */
+/*
+ * What a run published, and was perhaps stopped before it could tell: told to the tenant's own system where the run was to
+ * tell it. What was told already is no news.
+ */
+
+/** How a checkout ended. */
 export async function announceEnd(ref: CheckoutRef): Promise<void> {
   const found = await readCheckoutRun(ref);
-  if (found.run !== 'ended' || !(await readCheckoutRecord(ref))?.input.announce) return;
+  if (found.run !== 'ended' || !(await isAnnounced(ref))) return;
   const { checkout, state } = found;
   const identified = checkoutEvent(checkout, state, state.events.at(-1)?.at ?? Date.now());
   if (identified) await startDelivery({ v: 1, tenantId: ref.tenantId, ...identified });
 }
+
+/** What became of late money. */
+export async function announceLatePayments(
+  ref: CheckoutRef,
+  payments: readonly LatePayment[],
+): Promise<void> {
+  const found = await readCheckoutRun(ref);
+  if (found.run === 'gone' || !(await isAnnounced(ref))) return;
+  const { tenantId } = ref;
+  for (const payment of payments)
+    await startDelivery({ v: 1, tenantId, ...latePaymentEvent(found.checkout, payment) });
+}
+
+/** What became of a refund. */
+export async function announceRefund(ref: RefundRef): Promise<void> {
+  const found = await readRefundRun(ref);
+  if (found.run === 'gone' || !(await isRefundAnnounced(ref))) return;
+  const identified = refundEvent(found.refund, found.state, found.state.event.at);
+  if (identified) await startDelivery({ v: 1, tenantId: ref.tenantId, ...identified });
+}
+
+const isAnnounced = async (ref: CheckoutRef) => (await readCheckoutRecord(ref))?.input.announce ?? false;
 
 /** Telling tenants' own systems what happened. */
 export function createTenantWebhookActivities({ tenantWebhook, sendWebhook }: TenantWebhookDependencies) {

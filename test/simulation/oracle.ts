@@ -129,7 +129,10 @@ export class Oracle {
   /** Ops set its run back: what it opened since then it may open again, or go another way. */
   reset(checkoutId: string): void {
     this.#announcements.beginsAnew(checkoutId, this.#world.time.now);
-    const open = this.#book.live(checkoutId).length + (this.#leaves(checkoutId) ? 1 : 0);
+    const ways = this.#book.live(checkoutId).length + (this.#leaves(checkoutId) ? 1 : 0);
+    // What was paid without its run having heard of it is found by a pass, and goes back as late.
+    const heard = this.#last.get(checkoutId)?.state === 'paid';
+    const open = ways + (heard ? 0 : this.#book.payments(checkoutId).length);
     this.#resets.set(checkoutId, (this.#resets.get(checkoutId) ?? 0) + open);
   }
 

@@ -6,6 +6,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { describe, expect } from 'vitest';
 import { type CheckoutMemo, checkoutWorkflowId, checkoutWorkflowType } from '../../contracts/checkout.js';
+import { type RefundMemo, refundWorkflowId, refundWorkflowType } from '../../contracts/refund.js';
 import { tenantIdAttribute } from '../../contracts/search-attributes.js';
 import {
   type WebhookDeliveryInput,
@@ -13,6 +14,10 @@ import {
   webhookDeliveryWorkflowId,
   webhookDeliveryWorkflowType,
 } from '../../contracts/tenant-event.js';
+import {
+  unmatchedPaymentWorkflowId,
+  unmatchedPaymentWorkflowType,
+} from '../../contracts/unmatched-payment.js';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { decidedEvents } from '../support/world/history-events.js';
 import { reconcile } from '../support/world/reconcile.js';
@@ -164,6 +169,65 @@ describe("the tenant's own system", () => {
       state: 'paid',
       version: state.version,
     });
+  });
+
+  test('is told what became of late money, and of a refund, by runs that were stopped right after', async ({
+    newCaller,
+    world,
+  }) => {
+    const desk = new RefundDesk(newCaller({ tenant: 'desk' }));
+    const checkoutId = await desk.paid(8_000);
+    const model = await desk.request(checkoutId, { amount: 8_000 });
+    await desk.decide(model, 'deny');
+    await desk.reach(model.refund_id, 'denied');
+    const { memo } = await desk.run(model).describe();
+    const { refund, state } = memo as unknown as RefundMemo;
+    const refundId = `${model.refund_id.slice(0, -1)}${model.refund_id.endsWith('0') ? 1 : 0}`;
+    const typedSearchAttributes = [{ key: tenantIdAttribute, value: 'desk' }];
+    const { workflow } = world.client;
+    const stopped = [
+      await workflow.start(refundWorkflowType, {
+        workflowId: refundWorkflowId('desk', refundId),
+        taskQueue: 'nobody',
+        args: [{ request: { announce: true } }],
+        memo: { refund: { ...refund, refundId }, state },
+        typedSearchAttributes,
+      }),
+      await workflow.start(unmatchedPaymentWorkflowType, {
+        workflowId: unmatchedPaymentWorkflowId('desk', checkoutId),
+        taskQueue: 'nobody',
+        args: [{}],
+        memo: {
+          state: {
+            version: 1,
+            payments: [
+              {
+                paymentIntent: 'pi_1',
+                amount: 8_000,
+                currency: 'usd',
+                status: 'refunded',
+                at: Date.now(),
+              },
+            ],
+          },
+        },
+        typedSearchAttributes,
+      }),
+    ];
+    for (const run of stopped) await run.terminate('by mistake');
+    await until('the pass to see them', async () => {
+      const { examined } = await reconcile(world, 'desk', { sinceMs: Date.now() - 60_000 });
+      return (examined.refunds_open ?? 0) > 0 && (examined.late_payments ?? 0) > 0;
+    });
+    const { payload } = await received(world, refundId, 'refund.denied');
+    expect(payload.data).toMatchObject({ refund_id: refundId, state: 'denied' });
+    const late = await until('the late money', async () =>
+      (await world.standIns.received()).find(
+        ({ type, payload: told }) =>
+          type === 'checkout.late_payment' && told.data['checkout_id'] === checkoutId,
+      ),
+    );
+    expect(late.payload.data['late_payment']).toMatchObject({ state: 'refunded', payment_intent: 'pi_1' });
   });
 
   test('is told once the history has what it is told: five events more', async ({ newCaller, world }) => {

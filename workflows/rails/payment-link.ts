@@ -1,4 +1,4 @@
-import { workflowInfo } from '@temporalio/workflow';
+import { patched, workflowInfo } from '@temporalio/workflow';
 import type { PaymentFact } from '../../domain/payment-fact.js';
 import type { RailStep } from '../../domain/rails.js';
 import type { CheckoutRun } from '../steps/checkout-run.js';
@@ -12,6 +12,7 @@ import {
   refusal,
   sendPaymentLink,
   shutting,
+  wasReset,
 } from '../steps/effects.js';
 import { failureTypes } from '../../contracts/failures.js';
 import type { Opening } from './rail.js';
@@ -98,7 +99,11 @@ async function openPage(run: CheckoutRun, step: RailStep) {
       // The page that was opened before ops reset the run may still be open.
       const first = attempt === 1 && run.attemptsBefore === 0 && detail?.param !== 'expires_at';
       if (isTurnedAway(cause) && first && (await mayRepeat())) return 'taken';
-      if (attempt >= delays.length || !(stored || detail?.param === 'expires_at')) throw error;
+      if (attempt < delays.length && (stored || detail?.param === 'expires_at')) continue;
+      // And its link may have been sent: what can be found is settled before anything is said.
+      const unheard = run.attemptsBefore === 0 && !isTurnedAway(cause);
+      if (unheard && patched('reset-run-finds-its-page') && (await wasReset())) return 'taken';
+      throw error;
     }
   }
 }
