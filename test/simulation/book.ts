@@ -115,18 +115,26 @@ export class Book {
     return sum;
   }
 
+  /** The pages that are open, whether or not anybody has their link. */
+  pages(checkoutId: string): string[] {
+    const now = Math.floor(this.#world.time.now / 1_000);
+    return Object.values(this.state.sessions)
+      .map(({ object }) => object)
+      .filter(({ metadata, status }) => metadata?.['vc_checkout'] === checkoutId && status === 'open')
+      .filter(({ expires_at: end }) => end > now)
+      .map(({ id }) => id);
+  }
+
   /** The ways in which a caller could pay now. A page whose link nobody got is none. */
   live(checkoutId: string): string[] {
-    const { sessions, authorizations, tokens, intents } = this.state;
+    const { authorizations, tokens, intents } = this.state;
     const now = Math.floor(this.#world.time.now / 1_000);
     const mine = (metadata: Record<string, string> | null | undefined) =>
       metadata?.['vc_checkout'] === checkoutId;
-    const live: string[] = [];
     const texts = Object.values(this.#world.standIns.network.state.messages);
-    for (const { object } of Object.values(sessions)) {
-      if (!mine(object.metadata) || object.status !== 'open' || object.expires_at <= now) continue;
-      if (texts.some(({ body }) => body.includes(object.id))) live.push(`page ${object.id}`);
-    }
+    const live = this.pages(checkoutId)
+      .filter((id) => texts.some(({ body }) => body.includes(id)))
+      .map((id) => `page ${id}`);
     const asked = Object.values(authorizations).filter(
       ({ object }) => mine(object.metadata) && object.status === 'pending' && object.expires_at > now,
     );

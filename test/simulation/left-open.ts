@@ -20,11 +20,17 @@ export class LeftOpen {
 
   /** The run of a checkout is ended, lost or reset now. `isReaching`: it was just asking for something. */
   by(checkoutId: string, isReaching: boolean): void {
-    for (const way of this.#book.live(checkoutId)) {
+    const live = this.#book.live(checkoutId);
+    // The text with its link may be on its way.
+    const unsent = this.#book
+      .pages(checkoutId)
+      .map((id) => `page ${id}`)
+      .filter((page) => !live.includes(page));
+    for (const way of [...live, ...unsent]) {
       this.#ways.add(way);
       if (isReaching) this.#unheardOf.add(way);
     }
-    if (isReaching) this.#arrives.set(checkoutId, this.#now() + longestUnderWayMs);
+    if (isReaching && unsent.length === 0) this.#arrives.set(checkoutId, this.#now() + longestUnderWayMs);
   }
 
   /** The ways in which a checkout can be paid that its present run has opened. */
