@@ -267,7 +267,8 @@ export class Oracle {
       const run = this.#world.server.current(checkoutWorkflowId(tenant, checkout));
       // Ops have ended the run that was about to bring its checkout back: the next pass finds it.
       const late = this.#world.server.current(unmatchedPaymentWorkflowId(tenant, checkout));
-      if (late?.status === 'TERMINATED') continue;
+      // Or it looks after the money itself: its checkout had come to its end, and was stopped while it told so.
+      if (late?.status === 'TERMINATED' || late?.isOpen) continue;
       if (!run || run.status === 'TERMINATED')
         throw new Violation('I12', `${intent} of ${checkout} was acknowledged, and nobody looks after it`);
     }
