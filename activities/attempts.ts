@@ -1,12 +1,12 @@
 import { isRestored, lostAttempt } from '../contracts/checkout.js';
 import { attemptId, attemptOf } from '../contracts/ids.js';
 import {
+  endedUnpaid,
   firstAttemptBeside,
   firstAttemptsAfter,
   firstAttemptsBefore,
   readAttempts,
 } from '../domain/attempts.js';
-import { isTerminal } from '../domain/checkout-state.js';
 import { honouredPayment } from '../domain/late-payment.js';
 import type { CheckoutRef } from './accounts.js';
 import { type CheckoutRunReading, readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
@@ -38,10 +38,10 @@ export async function attemptsAfter({ tenantId, checkoutId }: CheckoutRef): Prom
   const later: LaterAttempt[] = [];
   for (const from of [number + 1, ...firstAttemptsAfter(number, Date.now())]) {
     for (const { run, ...ref } of await attemptsFrom(tenantId, purchase, from)) {
-      // One that ends is over, though it still tells others so. What only takes a number was over before it began.
-      const isOver =
-        (run.run !== 'broken' && isTerminal(run.state.status)) || run.checkout.startedBy === lostAttempt;
-      const inVain = isOver && run.state.status !== 'paid' && !(await readHonoured(ref));
+      const { status } = run.state;
+      const forgotten = run.checkout.startedBy === lostAttempt;
+      const unpaid = endedUnpaid({ status, stopped: run.run === 'broken', forgotten });
+      const inVain = unpaid && !(await readHonoured(ref));
       later.push({ ...ref, begunAt: await begunAt(ref, run), inVain });
     }
   }
@@ -54,14 +54,6 @@ async function begunAt(ref: CheckoutRef, { checkout, startedAt }: KnownRun): Pro
   if (checkout.startedBy === lostAttempt) return undefined;
   const confirmedAt = (await readCheckoutRecord(ref))?.input.consent.confirmedAt;
   return confirmedAt === undefined ? undefined : Date.parse(confirmedAt);
-}
-
-/** Stripe's clock is not Temporal's, and money that counts must not go back for that. */
-const skewMs = 5_000;
-
-/** The first of them that was under way, or over, at a time, epoch ms: a payment begun then is not what came before. */
-export function firstBefore(attempts: readonly LaterAttempt[], at: number): LaterAttempt | undefined {
-  return attempts.find(({ begunAt = Infinity }) => begunAt + skewMs < at);
 }
 
 /**

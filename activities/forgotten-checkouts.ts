@@ -2,9 +2,9 @@ import type Stripe from 'stripe';
 import { type CheckoutInput, lostAttempt, restoredBy } from '../contracts/checkout.js';
 import { attemptOf } from '../contracts/ids.js';
 import { isLateRefundId } from '../contracts/unmatched-payment.js';
-import { periodBegin } from '../domain/attempts.js';
+import { firstBegunBefore, periodBegin } from '../domain/attempts.js';
 import { type ActivityDependencies, type CheckoutRef, onAccount, tenantOf } from './accounts.js';
-import { attemptsAfter, attemptsBeside, firstBefore } from './attempts.js';
+import { attemptsAfter, attemptsBeside } from './attempts.js';
 import { mayPay, readOwnPayment, refundsOf } from './charges.js';
 import { readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
 import type { TenantWebhookDependencies } from './tenant-webhooks.js';
@@ -115,8 +115,7 @@ export function createForgottenCheckouts(
     async inputOf(ref: CheckoutRef & { paymentIntent: string }): Promise<ForgottenInput | undefined> {
       const { checkoutId, paymentIntent } = ref;
       const intent = await readOwnPayment(dependencies, ref);
-      // Nobody tries again while an attempt is under way: it was over, and this is no payment of its time.
-      const later = firstBefore(await attemptsAfter(ref), intent.created * 1_000);
+      const later = firstBegunBefore(await attemptsAfter(ref), intent.created * 1_000);
       const model = later && (await readCheckoutRecord(later));
       if (!model) {
         const input = inputBy(ref, intent);

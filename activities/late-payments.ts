@@ -14,6 +14,7 @@ import {
   unmatchedPaymentWorkflowId,
   unmatchedPaymentWorkflowType,
 } from '../contracts/unmatched-payment.js';
+import { firstBegunBefore } from '../domain/attempts.js';
 import { confirmationNumber, isTerminal } from '../domain/checkout-state.js';
 import type { LatePaymentFacts, LateRefundReason } from '../domain/late-payment.js';
 import { textLatePayment } from '../domain/say.js';
@@ -26,7 +27,7 @@ import {
   requireOwn,
   tenantOf,
 } from './accounts.js';
-import { attemptsAfter, firstBefore, isHonouredBefore } from './attempts.js';
+import { attemptsAfter, isHonouredBefore } from './attempts.js';
 import { chargeOf, readOwnPayment } from './charges.js';
 import { readCheckoutRecord, readCheckoutRun } from './checkout-runs.js';
 import { withVendorFailures } from './failures.js';
@@ -221,6 +222,6 @@ async function checkoutFacts(
     currency: checkout.currency,
     newerAttempt: newer.some(({ inVain }) => !inVain),
     ...((await isHonouredBefore(ref, triedAt)) && { olderHonoured: true }),
-    ...(isLost && !firstBefore(newer, begunAt) && { lost: true }),
+    ...(isLost && !firstBegunBefore(newer, begunAt) && { lost: true }),
   };
 }

@@ -5,6 +5,8 @@
  * one is looked at.
  */
 
+import { type CheckoutStatus, isTerminal } from './checkout-state.js';
+
 const day = 24 * 3_600_000;
 const periodMs = 14 * day;
 /** The first period begins here: a Monday. */
@@ -77,4 +79,34 @@ export async function readAttempts<T>(
     attempts.push({ number, attempt });
   }
   return { attempts };
+}
+
+/**
+ * Whether an attempt came to its end without a payment in time. `stopped`: its run was ended by others. `forgotten`: its run
+ * only takes the number of a lost one, and was over before it began. One that still tells others of its end is over.
+ */
+export function endedUnpaid({
+  status,
+  stopped,
+  forgotten,
+}: {
+  status: CheckoutStatus;
+  stopped: boolean;
+  forgotten: boolean;
+}): boolean {
+  return status !== 'paid' && (forgotten || (!stopped && isTerminal(status)));
+}
+
+/** Stripe's clock is not Temporal's, and money that counts must not go back for that. */
+const skewMs = 5_000;
+
+/**
+ * The first of these attempts that was under way, or over, at a time, epoch ms: a payment begun then is not what an earlier
+ * attempt was paid with, because nobody tries again while one is under way. `begunAt`: epoch ms; undefined where nothing tells.
+ */
+export function firstBegunBefore<T extends { begunAt: number | undefined }>(
+  attempts: readonly T[],
+  at: number,
+): T | undefined {
+  return attempts.find(({ begunAt = Infinity }) => begunAt + skewMs < at);
 }

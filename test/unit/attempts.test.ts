@@ -2,10 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { attemptId, attemptOf, isCheckoutId } from '../../contracts/ids.js';
 import {
+  endedUnpaid,
   firstAttemptAt,
   firstAttemptBeside,
   firstAttemptsAfter,
   firstAttemptsBefore,
+  firstBegunBefore,
   periodBegin,
   periodEnd,
   readAttempts,
@@ -85,5 +87,30 @@ describe('the numbers of attempts', () => {
         { number: 400, attempt: 'co_400' },
       ],
     });
+  });
+});
+
+describe('a later attempt', () => {
+  const runs = { stopped: false, forgotten: false };
+
+  test.each([
+    ['an end without a payment', { ...runs, status: 'expired' }, true],
+    ['a payment', { ...runs, status: 'paid' }, false],
+    ['one under way', { ...runs, status: 'awaiting_link' }, false],
+    ['one that others stopped', { ...runs, status: 'awaiting_link', stopped: true }, false],
+    [
+      'what only takes a number, before its first task',
+      { ...runs, status: 'starting', forgotten: true },
+      true,
+    ],
+    ['a payment found for a forgotten one', { ...runs, status: 'paid', forgotten: true }, false],
+  ] as const)('ended unpaid or not: %s', (_, run, unpaid) => {
+    expect(endedUnpaid(run)).toBe(unpaid);
+  });
+
+  test('is before a payment by more than clocks may differ, or not for all that is known', () => {
+    const [known, unknown] = [{ begunAt: start }, { begunAt: undefined }];
+    expect(firstBegunBefore([unknown, known], start + 5_001)).toBe(known);
+    expect(firstBegunBefore([unknown, known], start + 5_000)).toBeUndefined();
   });
 });
