@@ -17,12 +17,15 @@ export class Announcements {
   /** The unpaid end that was told last of each checkout. */
   readonly #unpaidEnds = new Map<string, string>();
 
-  /** Until then, epoch ms, the code before its patches may have told an end in a task that was lost. */
-  readonly #lostTasksUntil: number;
+  /** Checkouts whose run for late money was set back under the code before its patches, which then knew of no refund of its own. */
+  readonly #lateMoneyForgotten = new Set<string>();
 
-  constructor(book: Book, lostTasksUntil: number) {
+  /** Until then, epoch ms, the code before its patches may have run; it may have told an end in a task that was lost. */
+  readonly #oldCodeUntil: number;
+
+  constructor(book: Book, oldCodeUntil: number) {
     this.#book = book;
-    this.#lostTasksUntil = lostTasksUntil;
+    this.#oldCodeUntil = oldCodeUntil;
   }
 
   /** `at`: when, epoch ms. `tookMoney`: the checkout has money now that it asked for. Gives the event's type. */
@@ -40,7 +43,7 @@ export class Announcements {
     const before = this.#unpaidEnds.get(id) ?? type;
     if (before !== type)
       throw new Violation('I4', `the tenant was told ${before} of ${id}, and then ${type}`);
-    if (at > this.#lostTasksUntil) this.#unpaidEnds.set(id, type);
+    if (at > this.#oldCodeUntil) this.#unpaidEnds.set(id, type);
     return type;
   }
 
@@ -50,10 +53,16 @@ export class Announcements {
     this.#unpaidEnds.delete(checkoutId);
   }
 
+  /** Ops set the run for its late money back. */
+  lateReset(checkoutId: string, at: number): void {
+    if (at <= this.#oldCodeUntil) this.#lateMoneyForgotten.add(checkoutId);
+  }
+
   /** At rest: how the checkout ended was told, and that its late money went back. */
   complete(id: string, state: string): void {
     if (!this.#told.has(`${id} checkout.${state}`))
       throw new Violation('I12', `${id} is ${state}, and the tenant was not told`);
+    if (this.#lateMoneyForgotten.has(id)) return;
     for (const { intent, returned, net } of this.#book.payments(id)) {
       if (returned === 'succeeded' && net === 0 && !this.#told.has(`${intent} refunded`))
         throw new Violation('I12', `${intent} of ${id} went back, and the tenant was not told`);

@@ -136,6 +136,11 @@ export class Oracle {
     this.#resets.set(checkoutId, (this.#resets.get(checkoutId) ?? 0) + open);
   }
 
+  /** Ops set the run for its late money back. */
+  lateReset(checkoutId: string): void {
+    this.#announcements.lateReset(checkoutId, this.#world.time.now);
+  }
+
   /** True when it was just asking for another way to pay. */
   #leaves(checkoutId: string): boolean {
     const { purchase } = this.#checkouts.get(checkoutId) ?? {};

@@ -326,6 +326,7 @@ export class Troublemakers {
     // What one shows the next one goes on from; the code before its patches did not show its refunds.
     const isKept = act === 'terminate' && scenario.platform.deploysAt === undefined;
     if (aim === 'ledger' && !isKept) this.#oracle.refunds.bookLost();
+    if (aim === 'late' && act === 'reset') this.#oracle.lateReset(id.split('/').at(-1) ?? '');
     await (act === 'terminate' ? server.terminate(id) : server.reset(id, back));
   }
 
