@@ -23,6 +23,20 @@ export const latePaths: Readonly<Record<string, Path>> = {
   'late-refunded': lateMoney('brisk', 'refunded'),
   'late-honoured': lateMoney('obliging', 'honoured'),
   'late-announced': lateMoney('restless', 'refunded'),
+  /** What the stopped run had published the next one tells again. */
+  'late-taken-over': async (world) => {
+    const caller = new Caller(world, { tenant: 'restless' });
+    const id = await caller.begin({}, onlyLink);
+    await caller.reach(id, 'expired');
+    const run = world.client.workflow.getHandle(unmatchedPaymentWorkflowId(caller.tenant, id));
+    await payLate(world, id);
+    const { version } = await caller.reach(id, ({ late_payment }) => late_payment?.state === 'refunded');
+    await run.terminate('recorded');
+    await payLate(world, id);
+    // The second payment is being given back, and has been.
+    await caller.reach(id, (checkout) => checkout.version >= version + 2);
+    return { run, ends: false };
+  },
   'restored-then-paid': async (world) => {
     const caller = new Caller(world);
     const id = await caller.begin({}, onlyLink);

@@ -15,11 +15,15 @@ import {
   webhookDeliveryWorkflowType,
 } from '../../contracts/tenant-event.js';
 import {
+  type UnmatchedPaymentMemo,
+  unmatchedPaymentStart,
   unmatchedPaymentWorkflowId,
   unmatchedPaymentWorkflowType,
 } from '../../contracts/unmatched-payment.js';
+import type { LatePaymentState } from '../../domain/late-payment.js';
 import { checkoutTest } from '../support/world/checkout-test.js';
 import { decidedEvents } from '../support/world/history-events.js';
+import { payLate } from '../support/world/late-money.js';
 import { reconcile } from '../support/world/reconcile.js';
 import { RefundDesk, refundTenant } from '../support/world/refund-desk.js';
 import type { Received } from '../support/world/stand-ins.js';
@@ -228,6 +232,39 @@ describe("the tenant's own system", () => {
       ),
     );
     expect(late.payload.data['late_payment']).toMatchObject({ state: 'refunded', payment_intent: 'pi_1' });
+  });
+
+  test('is told what became of late money by a run that was stopped, and that the next one goes on from', async ({
+    newCaller,
+    world,
+  }) => {
+    const caller = newCaller({ tenant: 'restless' });
+    const id = await caller.begin({}, { rails: ['paymentLink'] });
+    await caller.reach(id, 'expired');
+    await payLate(world, id);
+    await caller.reach(id, ({ late_payment }) => late_payment?.state === 'refunded');
+    const late = world.client.workflow.getHandle(unmatchedPaymentWorkflowId('restless', id));
+    const { memo } = await late.describe();
+    const [payment] = (memo as unknown as UnmatchedPaymentMemo).state.payments;
+    await late.terminate('before it told of the following');
+    // As far as anybody was told, the bank had returned the money before.
+    const earlier = ['refunding', 'refunded', 'needs_attention'];
+    const state = { version: 4, payments: [{ ...payment, earlier, at: Date.now() }] };
+    const next = await world.client.workflow.start(unmatchedPaymentWorkflowType, {
+      ...unmatchedPaymentStart('restless', id, state as LatePaymentState),
+      taskQueue: 'nobody',
+    });
+    await next.terminate('by mistake');
+    await payLate(world, id);
+    const told = await until('the state that nobody told', async () =>
+      (await world.standIns.received()).find(({ id: message }) =>
+        message.startsWith(`msg_${id}-${payment?.paymentIntent}-refunded-2.`),
+      ),
+    );
+    expect(told.payload.data['late_payment']).toMatchObject({
+      state: 'refunded',
+      payment_intent: payment?.paymentIntent,
+    });
   });
 
   test('is told once the history has what it is told: five events more', async ({ newCaller, world }) => {

@@ -28,8 +28,11 @@ export async function settleLatePayment(run: UnmatchedRun, event: PaymentEvent):
     const examined = await examine(run, event, waiting);
     if (!examined) return run.letGo(event);
     const { paymentIntent, facts } = examined;
-    if (!claimed && !run.claim(paymentIntent)) return;
-    claimed = true;
+    if (!claimed) {
+      if (!run.claim(paymentIntent)) return;
+      claimed = true;
+      tellOfBefore(run, examined);
+    }
     const earlier = run.takenOver(paymentIntent);
     // Settled long ago: what was bought since says nothing about it.
     if (earlier?.status === 'honoured') return linger(run, event, examined, waiting);
@@ -220,6 +223,16 @@ function announce(
   news: LatePayment,
 ): void {
   if (wanted) run.announces(announceLatePayment(run.input, news, livemode));
+}
+
+/**
+ * What the run before this one published it was perhaps stopped before it could tell. What was told already is no news, as long
+ * as Temporal knows the delivery: longer than such a run lasts.
+ */
+function tellOfBefore(run: UnmatchedRun, examined: LatePaymentExamination): void {
+  const earlier = run.takenOver(examined.paymentIntent);
+  if (!earlier || !examined.announce || Date.now() - earlier.at > watchMs) return;
+  if (patched('told-what-the-run-before-published')) announce(run, examined, earlier);
 }
 
 /** Publishes what becomes of the payment, and tells the tenant's own system. */
