@@ -17,15 +17,15 @@ export class Announcements {
   /** The unpaid end that was told last of each checkout. */
   readonly #unpaidEnds = new Map<string, string>();
 
-  /** Checkouts whose run for late money was set back under the code before its patches, which then knew of no refund of its own. */
-  readonly #lateMoneyForgotten = new Set<string>();
+  /** Until when, epoch ms, the late money of a checkout may have gone back in a run that nobody remembers. */
+  readonly #forgottenUntil = new Map<string, number>();
 
-  /** Until then, epoch ms, the code before its patches may have run; it may have told an end in a task that was lost. */
-  readonly #oldCodeUntil: number;
+  /** Until then, epoch ms, the code before its patches may have told an end in a task that was lost. */
+  readonly #lostTasksUntil: number;
 
-  constructor(book: Book, oldCodeUntil: number) {
+  constructor(book: Book, lostTasksUntil: number) {
     this.#book = book;
-    this.#oldCodeUntil = oldCodeUntil;
+    this.#lostTasksUntil = lostTasksUntil;
   }
 
   /** `at`: when, epoch ms. `tookMoney`: the checkout has money now that it asked for. Gives the event's type. */
@@ -43,7 +43,7 @@ export class Announcements {
     const before = this.#unpaidEnds.get(id) ?? type;
     if (before !== type)
       throw new Violation('I4', `the tenant was told ${before} of ${id}, and then ${type}`);
-    if (at > this.#oldCodeUntil) this.#unpaidEnds.set(id, type);
+    if (at > this.#lostTasksUntil) this.#unpaidEnds.set(id, type);
     return type;
   }
 
@@ -53,17 +53,18 @@ export class Announcements {
     this.#unpaidEnds.delete(checkoutId);
   }
 
-  /** Ops set the run for its late money back. */
-  lateReset(checkoutId: string, at: number): void {
-    if (at <= this.#oldCodeUntil) this.#lateMoneyForgotten.add(checkoutId);
+  /** What went back of late money that came before `at`, epoch ms, need not be told. */
+  forgetsLate(checkoutId: string, at: number): void {
+    this.#forgottenUntil.set(checkoutId, at);
   }
 
   /** At rest: how the checkout ended was told, and that its late money went back. */
   complete(id: string, state: string): void {
     if (!this.#told.has(`${id} checkout.${state}`))
       throw new Violation('I12', `${id} is ${state}, and the tenant was not told`);
-    if (this.#lateMoneyForgotten.has(id)) return;
-    for (const { intent, returned, net } of this.#book.payments(id)) {
+    const forgottenUntil = this.#forgottenUntil.get(id) ?? -Infinity;
+    for (const { intent, returned, net, takenAt } of this.#book.payments(id)) {
+      if (takenAt < forgottenUntil) continue;
       if (returned === 'succeeded' && net === 0 && !this.#told.has(`${intent} refunded`))
         throw new Violation('I12', `${intent} of ${id} went back, and the tenant was not told`);
     }

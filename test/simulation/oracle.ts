@@ -136,9 +136,12 @@ export class Oracle {
     this.#resets.set(checkoutId, (this.#resets.get(checkoutId) ?? 0) + open);
   }
 
-  /** Ops set the run for its late money back. */
+  /** Ops set the run for its late money back: the code before its patches then knew of no refund of its own. */
   lateReset(checkoutId: string): void {
-    this.#announcements.lateReset(checkoutId, this.#world.time.now);
+    const { now } = this.#world.time;
+    if (now >= this.#deployedAt) return;
+    this.#announcements.forgetsLate(checkoutId, now);
+    this.#world.story.count('late run reset before the patches');
   }
 
   /** True when it was just asking for another way to pay. */

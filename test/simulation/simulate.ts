@@ -1,4 +1,5 @@
 import { createActivities } from '../../activities/activities.js';
+import { checkoutWorkflowId } from '../../contracts/checkout.js';
 import { unmatchedPaymentWorkflowType } from '../../contracts/unmatched-payment.js';
 import { WorkflowIsolate } from '../support/simulation/isolate.js';
 import type { VendorCall } from '../support/simulation/vendor-network.js';
@@ -40,19 +41,18 @@ const needsReconciliation = [
   'ops lose_history',
   'webhook lose',
   'webhook bad_signature',
+  'late run reset before the patches',
 ];
 
-/**
- * The code before its patches dropped what came while late money was reported, and forgot its refund when the run that made
- * it was set back.
- */
+/** The code before its patches dropped what came for a checkout that was still open while its late money was reported. */
 function mayHaveDroppedMoney({ scenario, server }: World): boolean {
   const deployedAt = momentOf(scenario.platform.deploysAt ?? -Infinity);
-  return server
-    .all()
-    .some(
-      ({ start, startedAt }) => start.workflowType === unmatchedPaymentWorkflowType && startedAt < deployedAt,
-    );
+  return server.all().some(({ start, startedAt }) => {
+    if (start.workflowType !== unmatchedPaymentWorkflowType || startedAt >= deployedAt) return false;
+    const [, tenant = '', checkoutId = ''] = start.workflowId.split('/');
+    const runs = server.runs.get(checkoutWorkflowId(tenant, checkoutId)) ?? [];
+    return runs.some((run) => run.startedAt <= startedAt && run.closedAt > startedAt);
+  });
 }
 
 /** Time for a pass of reconciliation, and for what it starts anew to end, ms. */

@@ -226,8 +226,8 @@ function announce(
 }
 
 /**
- * What the run before this one published it was perhaps stopped before it could tell. What was told already is no news, as long
- * as Temporal knows the delivery: longer than such a run lasts.
+ * What the run before this one published it was perhaps stopped before it could tell. What was told already is no news while
+ * Temporal knows the delivery (the namespace's retention); after that it would be told twice, with the same id.
  */
 function tellOfBefore(run: UnmatchedRun, examined: LatePaymentExamination): void {
   const earlier = run.takenOver(examined.paymentIntent);
